@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * kpkeys on UML: the pkey register is the PKRU register of the host CPU, the
+ * linear map is UML's mapping of its physical memory, and pkey_mprotect() of
+ * the host tags it.
+ */
+#ifndef __ASM_UM_KPKEYS_H
+#define __ASM_UM_KPKEYS_H
+
+#include <sysdep/pkru.h>
+
+#define ARCH_KPKEYS_MAX_PKEY	15
+
+/*
+ * PKRU holds two bits for each pkey: access disable (bit 2 * pkey), which
+ * includes writes, and write disable (bit 2 * pkey + 1). Intel SDM, volume 3A,
+ * "Protection Keys".
+ */
+#define UM_PKRU_AD		1UL
+#define UM_PKRU_WD		2UL
+
+#define ARCH_KPKEYS_PERM_MASK(pkey)	(3UL << (2 * (pkey)))
+#define ARCH_KPKEYS_PERM(pkey, perm)					\
+	(((perm) == KPKEYS_RW ? 0UL :					\
+	  (perm) == KPKEYS_RO ? UM_PKRU_WD : UM_PKRU_AD) << (2 * (pkey)))
+
+static __always_inline u64 arch_kpkeys_read_reg(void)
+{
+	return um_rdpkru();
+}
+
+static __always_inline void arch_kpkeys_write_reg(u64 reg)
+{
+	um_wrpkru(reg);
+}
+
+bool um_kpkeys_init(void);
+#define arch_kpkeys_init()	um_kpkeys_init()
+
+#include <asm-generic/kpkeys.h>
+
+#endif /* __ASM_UM_KPKEYS_H */

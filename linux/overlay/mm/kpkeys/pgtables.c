@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kpkeys_hardened_pgtables: enabling it, and the page-table pages (PTPs) that
+ * exist by then: those in the kernel image and those that memblock gave.
+ */
+
+#define pr_fmt(fmt) "kpkeys: " fmt
+
+#include <linux/init.h>
+#include <linux/kpkeys.h>
+#include <linux/memblock.h>
+#include <linux/mm.h>
+#include <linux/printk.h>
+#include <linux/sizes.h>
+#include "kpkeys.h"
+
+DEFINE_STATIC_KEY_FALSE(kpkeys_hardened_pgtables_key);
+EXPORT_SYMBOL_GPL(kpkeys_hardened_pgtables_key);
+
+/**
+ * struct boot_range - PTPs that do not come from the pool
+ * @start: First page, in the linear map
+ * @nr_pages: Number of pages
+ * @state: KPKEYS_PAGE_STATIC or KPKEYS_PAGE_EARLY
+ */
+struct boot_range {
+	unsigned long start;
+	unsigned int nr_pages;
+	enum kpkeys_page_state state;
+};
+
+/*
+ * Early PTPs are carved out of chunks of the size of a block of the pool, so
+ * that these, too, can be tagged without splitting the linear map. What is
+ * left of the chunks goes to the pool.
+ */
+#define EARLY_CHUNK_SIZE	SZ_2M
+#define NR_BOOT_RANGES		128
+
+static struct boot_range boot_ranges[NR_BOOT_RANGES] __ro_after_init;
+static unsigned int nr_boot_ranges __ro_after_init;
+
+static phys_addr_t early_next __initdata;
+static phys_addr_t early_end __initdata;
+
+static int __init add_boot_range(unsigned long start, unsigned int nr_pages,
+				 enum kpkeys_page_state state)
+{
+	if (nr_boot_ranges == NR_BOOT_RANGES)
+		return -ENOSPC;
+
+	boot_ranges[nr_boot_ranges++] = (struct boot_range) {
+		.start = start,
+		.nr_pages = nr_pages,
+		.state = state,
+	};
+	return 0;
+}
+
+/**
+ * kpkeys_early_pgtable_alloc() - Allocate a page-table page from memblock
+ *
+ * For page tables that are allocated before the page allocator is up. They are
+ * writable until kpkeys_hardened_pgtables_init(), which protects them: the
+ * linear map may not exist yet. They are never freed.
+ *
+ * Context: Boot CPU, before memblock_free_all().
+ * Return: physical address of the page, which is not zeroed, or 0 if there is
+ * no memory.
+ */
+phys_addr_t __init kpkeys_early_pgtable_alloc(void)
+{
+	phys_addr_t page;
+
+	if (early_next == early_end) {
+		page = memblock_phys_alloc(EARLY_CHUNK_SIZE, EARLY_CHUNK_SIZE);
+		if (!page)
+			return 0;
+		if (add_boot_range((unsigned long)__va(page), 0, KPKEYS_PAGE_EARLY)) {
+			memblock_phys_free(page, EARLY_CHUNK_SIZE);
+			return 0;
+		}
+		early_next = page;
+		early_end = page + EARLY_CHUNK_SIZE;
+	}
+
+	page = early_next;
+	early_next += PAGE_SIZE;
+	boot_ranges[nr_boot_ranges - 1].nr_pages++;
+	return page;
+}
+
+static void __init protect_early_pgtables(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_boot_ranges; i++) {
+		struct boot_range *r = &boot_ranges[i];
+		unsigned int left = EARLY_CHUNK_SIZE / PAGE_SIZE - r->nr_pages;
+
+		if (WARN_ON(set_memory_pkey(r->start, EARLY_CHUNK_SIZE / PAGE_SIZE,
+					    KPKEYS_PKEY_PGTABLES)))
+			continue;
+
+		if (left)
+			kpkeys_pool_add_boot_pages(virt_to_page(r->start) + r->nr_pages,
+						   left);
+	}
+}
+
+/**
+ * kpkeys_protect_static_pgtable() - Protect page tables in the kernel image
+ * @addr: First page, page-aligned, in the linear map
+ * @nr_pages: Number of pages, all of them page tables
+ *
+ * Context: arch_kpkeys_protect_static_pgtables()
+ * Return: 0 or a negative error number
+ */
+int __init kpkeys_protect_static_pgtable(void *addr, int nr_pages)
+{
+	int err;
+
+	err = set_memory_pkey((unsigned long)addr, nr_pages, KPKEYS_PKEY_PGTABLES);
+	if (err)
+		return err;
+	return add_boot_range((unsigned long)addr, nr_pages, KPKEYS_PAGE_STATIC);
+}
+
+/**
+ * kpkeys_hardened_pgtables_init() - Protect all page tables from now on
+ *
+ * Context: Boot CPU, as soon as the page and slab allocators are up and the
+ * linear map can be changed; before pagetable_alloc() is used.
+ */
+void __init kpkeys_hardened_pgtables_init(void)
+{
+	if (!kpkeys_enabled())
+		return;
+
+	kpkeys_pool_init();
+	/* Setters first: they must be able to write to what is tagged next. */
+	static_branch_enable(&kpkeys_hardened_pgtables_key);
+	protect_early_pgtables();
+	WARN_ON(arch_kpkeys_protect_static_pgtables());
+	pr_info("page tables are protected\n");
+}
+
+/**
+ * kpkeys_is_static_or_early() - Find a page among the PTPs not from the pool
+ * @addr: Address in the linear map
+ * @state: Set to what it is if found
+ *
+ * Return: true if found
+ */
+bool kpkeys_is_static_or_early(unsigned long addr, enum kpkeys_page_state *state)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_boot_ranges; i++) {
+		const struct boot_range *r = &boot_ranges[i];
+
+		if (addr >= r->start && addr - r->start < r->nr_pages * PAGE_SIZE) {
+			*state = r->state;
+			return true;
+		}
+	}
+	return false;
+}
+
+/**
+ * kpkeys_for_each_boot_range() - Visit the PTPs that are not from the pool
+ * @fn: Called for each range
+ * @arg: Passed to @fn
+ */
+void kpkeys_for_each_boot_range(kpkeys_range_fn fn, void *arg)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_boot_ranges; i++) {
+		const struct boot_range *r = &boot_ranges[i];
+
+		fn(r->start, r->start + r->nr_pages * PAGE_SIZE, arg);
+	}
+}
