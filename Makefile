@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The front door. Everything is done by tools/kpkeys; `make help` lists it.
+
+.DEFAULT_GOAL := help
+COMMANDS := help run test test-series bench shell tree refresh apply series clean distclean
+
+# On the command line these reach the tool; an ARCH of the environment does too.
+export ARCH LINUX DIR OUT
+
+.PHONY: $(COMMANDS)
+$(COMMANDS):
+	@tools/kpkeys $@

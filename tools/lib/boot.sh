@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Boots an image with a time limit, keeps its console, judges how it went.
+
+# A kernel that says one of these has a defect, unless a test provokes it.
+BAD_LINES='Kernel panic|^(BUG|WARNING|Oops|KASAN|kpkeys: BUG)|\bBUG: |general protection|INFO: (task|rcu)|self-detected stall|double fault'
+
+# Parameters of every boot: the vmalloc test, if built in, would run for minutes by default.
+QUIET_PARAMS="test_vmalloc.run_test_mask=0 kunit.enable=0"
+
+# boot NAME LIMIT MODE PARAMS: boots IMAGE for at most LIMIT seconds (longer where it is
+# emulated). Sets CONSOLE, the log. Succeeds if the guest came to its end; else says why in WHY.
+boot() {
+	local limit=$(($2 * $(arch_patience))) rc=0
+	CONSOLE=$LOG_DIR/$(date +%Y%m%d-%H%M%S)-$$-$1.log
+	run_aside arch_boot "$IMAGE" 0 "${ARCH_MODES[$3]} $QUIET_PARAMS $4" </dev/null >"$CONSOLE.raw" 2>&1
+	watch_job "$limit" || rc=$?
+	tr -d '\r' <"$CONSOLE.raw" >"$CONSOLE"
+	rm "$CONSOLE.raw"
+	if [ "$rc" = 124 ]; then
+		WHY="the kernel did not come to an end within $limit s"
+	elif ! grep -q '^Linux version' "$CONSOLE"; then
+		WHY="the kernel printed nothing"
+	elif ! grep -q '^kpkeys-guest: done' "$CONSOLE"; then
+		WHY="the kernel stopped before its programs were done"
+	else
+		return 0
+	fi
+	return 1
+}
+
+# watch_job LIMIT: waits for the job in CHILD; ends it, and returns 124, after LIMIT seconds.
+watch_job() {
+	local end=$((SECONDS + $1)) rc=0
+	while kill -0 "$CHILD" 2>/dev/null; do
+		if [ "$SECONDS" -ge "$end" ]; then
+			kill -KILL -- "-$CHILD" 2>/dev/null || :
+			rc=124
+		fi
+		sleep 0.1
+	done
+	wait "$CHILD" 2>/dev/null || :
+	CHILD=
+	return "$rc"
+}
+
+# calm: whether the console is free of what no test provoked; else says so in WHY.
+calm() {
+	! WHY=$(grep -m1 -E "$BAD_LINES" "$CONSOLE")
+}
+
+# part WORD: what the guest's program WORD printed, with what the kernel said meanwhile.
+part() { sed -n "/^kpkeys-guest: $1 begin\$/,/^kpkeys-guest: $1 exit /p" "$CONSOLE"; }
+
+# exit_status WORD
+exit_status() { sed -n "s/^kpkeys-guest: $1 exit //p" "$CONSOLE"; }
+
+show_tail() {
+	say "the end of $CONSOLE:"
+	tail -n 25 "$CONSOLE" | sed 's/^/    /'
+}

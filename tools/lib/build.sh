@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# From the patched tree to an image: kernel, guest programs, initramfs.
+
+kernel_make() {
+	make -C "$TREE" O="$OUT_DIR" CC="ccache gcc" LOCALVERSION= \
+		KBUILD_BUILD_USER=kpkeys KBUILD_BUILD_HOST=kpkeys "${ARCH_MAKE[@]}" "$@"
+}
+
+# check_config FRAGMENT...: Kconfig drops in silence what it does not know or cannot have.
+check_config() {
+	local line
+	while read -r line; do
+		case $line in
+		CONFIG_*)
+			grep -qxF "$line" "$OUT_DIR/.config" ||
+				die "$ARCH: the configuration asks for $line, and the kernel does not take it"
+			;;
+		'# CONFIG_'*' is not set')
+			line=${line#\# }
+			! grep -q "^${line%% *}=[ym]" "$OUT_DIR/.config" ||
+				die "$ARCH: the configuration wants ${line%% *} off, and it is on"
+			;;
+		esac
+	done < <(cat "$@")
+}
+
+# configure VARIANT: "on" is what base.config and ARCH.config say, any other variant adds
+# VARIANT.config to that.
+configure() {
+	local stamp fragments=("$CONFIG_DIR/base.config" "$CONFIG_DIR/$ARCH.config") wanted
+	wanted=("${fragments[@]}")
+	if [ "$1" != on ]; then
+		fragments+=("$CONFIG_DIR/$1.config")
+		wanted=("$CONFIG_DIR/$1.config")
+	fi
+	stamp=$( (cat "${fragments[@]}"; cd "$TREE"; grep -E '(^|/)Kconfig' "$BUILD/files" | xargs -r cat) | sha256sum)
+	[ "$(cat "$OUT_DIR/config.stamp" 2>/dev/null)" != "$stamp" ] || return 0
+	mkdir -p "$OUT_DIR"
+	{
+		kernel_make -s tinyconfig
+		(cd "$OUT_DIR" && "$TREE/scripts/kconfig/merge_config.sh" -m -O . .config "${fragments[@]}")
+		kernel_make -s olddefconfig
+	} >"$LOG_DIR/config-$ARCH.log" 2>&1 ||
+		die "$ARCH: cannot configure the kernel ($(reason "$LOG_DIR/config-$ARCH.log"))"
+	check_config "${wanted[@]}"
+	echo "$stamp" >"$OUT_DIR/config.stamp"
+}
+
+build_failed() {
+	local why
+	why=$(grep -m1 -E '(error|undefined reference|No rule to make|ERROR):? ' "$1" || reason "$1")
+	! grep -q 'No space left' "$1" || why="the disk is full"
+	die "$2 does not build: $why (log: $1)"
+}
+
+# build_kernel VARIANT: sets OUT_DIR. Call it with the lock held, after sync_tree.
+build_kernel() {
+	local log=$LOG_DIR/build-$ARCH-$1.log total=0
+	OUT_DIR=$BUILD/$ARCH-$1
+	configure "$1"
+	if [ ! -f "$OUT_DIR/$ARCH_IMAGE" ]; then
+		need_space 1500 "$KPKEYS_CACHE"
+		total=$ARCH_STEPS
+	fi
+	progress "building the kernel (ARCH=$ARCH, $1)" "$log" "$total" \
+		kernel_make -j"$JOBS" "$ARCH_TARGET" || build_failed "$log" "the kernel (ARCH=$ARCH, $1)"
+}
+
+# build_image VARIANT: leaves kernel and initramfs in IMAGE, a folder of this run's own, so
+# that another run may build while this one boots.
+build_image() {
+	IMAGE=$RUN/$ARCH-$1
+	lock
+	sync_tree
+	build_kernel "$1"
+	mkdir -p "$IMAGE"
+	cp "$OUT_DIR/$ARCH_IMAGE" "$IMAGE/kernel"
+	build_initramfs
+	unlock
+}
+
+build_initramfs() {
+	local log=$LOG_DIR/guest-$ARCH.log root=$RUN/root-$ARCH
+	make -s -C "$TOP/guest" OUT="$BUILD/guest-$ARCH" CC="ccache ${ARCH_CROSS:-}gcc" >"$log" 2>&1 ||
+		build_failed "$log" "guest/"
+	rm -rf "$root"
+	mkdir -p "$root"/{bin,dev,proc,sys,tmp}
+	cp /bin/busybox "$root/bin/"
+	/bin/busybox --list | while read -r name; do
+		[ "$name" = busybox ] || ln -s busybox "$root/bin/$name"
+	done
+	cp --remove-destination "$BUILD/guest-$ARCH"/* "$root/bin/"
+	mv "$root/bin/init" "$root/init"
+	(cd "$root" && find . | sort | cpio -o -H newc -R 0:0 --quiet) >"$IMAGE/initramfs.cpio"
+}

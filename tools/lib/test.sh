@@ -1,0 +1,474 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# make test: the steps, each a function test_NAME, and how they are counted.
+
+# The kernel's own mm self-tests that build as static programs and need no other library.
+SELFTESTS=(map_fixed_noreplace merge mremap_test mremap_dontunmap madv_populate mseal_test
+	on-fault-limit droppable process_madv guard-regions mlock2-tests mdwe_test)
+
+PASSED=0
+FAILED=0
+SKIPPED=0
+STEPS=0
+
+# ---- inside a step, which is a subshell of its own
+
+fail() { echo "$*" >"$RUN/why"; exit 1; }
+skip() { echo "$*" >"$RUN/why"; exit 77; }
+
+# cases FILE [PREFIX]: counts the cases in ktap.py's output; says which did not pass.
+cases() {
+	cat "$1" >>"$RUN/cases"
+	sed -n 's/^not ok /# not ok /p' "$1"
+	! grep -q '^not ok' "$1"
+}
+
+must() { boot "$@" || { show_tail; fail "$WHY"; }; }
+must_calm() { calm || { show_tail; fail "not provoked by a test: $WHY"; }; }
+must_exit_0() { [ "$(exit_status "$1")" = 0 ] || { show_tail; fail "$1 ended with $(exit_status "$1")"; }; }
+
+ktap() { python3 "$TOP/tools/ktap.py" "$TREE"; }
+
+# ---- counting
+
+# step NAME FUNCTION [ARGS]: runs a step, prints its line, adds it and its cases up.
+step() {
+	local name=$1 rc=0 start=$SECONDS n=() why
+	shift
+	STEPS=$((STEPS + 1))
+	: >"$RUN/cases"
+	: >"$RUN/why"
+	[ ! -t 1 ] || printf '# %s ...\r' "$name"
+	# A job of its own, so that `set -e` counts in it and at_exit can end it.
+	run_aside step_shell "$@" </dev/null
+	wait "$CHILD" || rc=$?
+	CHILD=
+	why=$(cat "$RUN/why")
+	mapfile -t n < <(for w in ok 'not ok' skip; do grep -c "^$w " "$RUN/cases" || :; done)
+	PASSED=$((PASSED + n[0]))
+	FAILED=$((FAILED + n[1]))
+	SKIPPED=$((SKIPPED + n[2]))
+	[ "$((n[0] + n[1] + n[2]))" = 0 ] || name="$name (cases: ${n[0]} passed, ${n[1]} failed, ${n[2]} skipped)"
+	case $rc in
+	0) say "ok $STEPS $name, $((SECONDS - start)) s"; PASSED=$((PASSED + 1)) ;;
+	77) say "ok $STEPS $name # SKIP $why"; SKIPPED=$((SKIPPED + 1)) ;;
+	*) say "not ok $STEPS $name: ${why:-exit $rc}"; FAILED=$((FAILED + 1)) ;;
+	esac
+}
+
+step_shell() {
+	trap '[ -z "${CHILD:-}" ] || kill -- "-$CHILD" 2>/dev/null || :' EXIT
+	trap 'exit 143' TERM
+	CHILD=
+	IN_STEP=1
+	"$@"
+}
+
+# ---- the code
+
+test_checkpatch() {
+	local log=$LOG_DIR/checkpatch.log bad=()
+	cd "$RUN" # it leaves a file behind where it runs
+	mapfile -t files < <(overlay_files | grep -E '\.[chS]$|Kconfig|Makefile|\.rst$')
+	perl "$TREE/scripts/checkpatch.pl" --strict --no-tree --terse --no-summary --show-types \
+		--ignore FILE_PATH_CHANGES,SPDX_LICENSE_TAG --root="$TREE" --file \
+		"${files[@]/#/$OVERLAY_DIR/}" >"$log" 2>&1 || :
+	while read -r name; do
+		perl "$TREE/scripts/checkpatch.pl" --strict --terse --no-summary --show-types --root="$TREE" --no-signoff \
+			--ignore FILE_PATH_CHANGES "$PATCH_DIR/$name" >>"$log" 2>&1 || :
+	done < <(patches)
+	mapfile -t bad < <(grep -E ': (ERROR|WARNING|CHECK):' "$log")
+	[ ${#bad[@]} = 0 ] || { printf '# %s\n' "${bad[@]}" | head -n 20; fail "${#bad[@]} remarks (log: $log)"; }
+}
+
+test_shellcheck() {
+	command -v shellcheck >/dev/null || skip "shellcheck is not installed"
+	cd "$TOP"
+	shellcheck -x tools/kpkeys tools/vm-init .ci/run || fail "shellcheck has remarks"
+}
+
+test_build() {
+	build_image "$1"
+}
+
+# Our own files once more with extra warnings, and with sparse if it is there: in a build folder
+# of its own, whose flags differ. OUT_DIR is that of a configured kernel.
+test_warnings() {
+	local log=$LOG_DIR/warnings-$ARCH.log objects check=()
+	lock
+	sync_tree
+	OUT_DIR=$BUILD/$ARCH-on
+	mapfile -t objects < <(cd "$TREE" && grep '\.c$' "$BUILD/files" | while read -r file; do
+		[ ! -f "$OUT_DIR/${file%.c}.o" ] || echo "${file%.c}.o"
+	done)
+	OUT_DIR=$BUILD/$ARCH-check
+	configure on
+	kernel_make -s prepare >"$log" 2>&1 || fail "$(reason "$log")"
+	! command -v sparse >/dev/null || check=(C=2)
+	kernel_make W=1 "${check[@]}" "${objects[@]}" >"$log" 2>&1 || fail "$(reason "$log")"
+	unlock
+	# Only what is new counts: a patched file has the kernel's own remarks, too.
+	overlay_files >"$RUN/ours"
+	! grep -E '(warning|error):' "$log" | grep -F -f "$RUN/ours" >"$RUN/remarks" ||
+		{ head -n 20 "$RUN/remarks" | sed 's/^/# /'; fail "$(wc -l <"$RUN/remarks") warnings (log: $log)"; }
+	say "# ${#objects[@]} files with W=1${check[*]:+ and sparse}"
+}
+
+# Each file of tools/build-tests must fail to compile, with the text that its first lines name.
+test_build_tests() {
+	local file text name log failed=0 output=$RUN/build-tests
+	lock
+	sync_tree
+	OUT_DIR=$BUILD/$ARCH-check
+	configure on
+	kernel_make -s prepare >"$RUN/prepare.log" 2>&1 || fail "$(reason "$RUN/prepare.log")"
+	: >"$output"
+	for file in "$TOP"/tools/build-tests/*.c; do
+		[ -e "$file" ] || skip "there are none"
+		name=$(basename "$file" .c)
+		log=$LOG_DIR/build-test-$name.log
+		text=$(sed -n '1,5s,^/\* must not build: \(.*\) \*/$,\1,p' "$file")
+		cp "$file" "$TREE/mm/kpkeys_build_test.c"
+		if kernel_make mm/kpkeys_build_test.o >"$log" 2>&1; then
+			if [ -z "$text" ]; then echo "ok $name"; else echo "not ok $name: it builds"; fi
+		elif [ -z "$text" ]; then
+			echo "not ok $name: it does not build: $(grep -m1 error: "$log")"
+		elif grep -qF -- "$text" "$log"; then
+			echo "ok $name"
+		else
+			echo "not ok $name: fails for another reason: $(grep -m1 error: "$log")"
+		fi >>"$output"
+		rm -f "$TREE/mm/kpkeys_build_test.c" "$OUT_DIR/mm/kpkeys_build_test.o"
+	done
+	unlock
+	cases "$output" || fail "$(grep -c '^not ok' "$output") of them"
+}
+
+# ---- the booted kernel
+
+# KUnit in a mode; the result stays in $RUN/kunit-NAME for the comparison.
+test_kunit() {
+	local name=$1 mode=$2 params=$3 out=$RUN/kunit-$1
+	must "kunit-$name" 120 "$mode" "$params kunit.enable=1"
+	ktap <"$CONSOLE" >"$out"
+	cases "$out" || { show_tail; fail "log: $CONSOLE"; }
+	calm || fail "not provoked by a test: $WHY (log: $CONSOLE)"
+	grep -q '^kpkeys: enabled' "$CONSOLE" || ! arch_has_pkeys || [[ $params == *kpkeys=off* ]] ||
+		fail "kpkeys is not enabled in this kernel"
+}
+
+# The suites that know nothing of kpkeys must give the same result with it off and on.
+test_same_suites() {
+	local state
+	for state in off on; do
+		[ -s "$RUN/kunit-$state" ] || fail "the suites did not run with kpkeys=$state"
+		grep -v -E '(ok|skip) kpkeys' "$RUN/kunit-$state" >"$RUN/same-$state"
+	done
+	[ -s "$RUN/same-on" ] || fail "no suite ran"
+	diff "$RUN/same-off" "$RUN/same-on" | sed -n 's/^[<>]/# &/p'
+	cmp -s "$RUN/same-off" "$RUN/same-on" || fail "they differ (< off, > on)"
+	say "# the same off and on: $(sed -E 's/^(not ok|ok|skip) //; s/\..*//' "$RUN/same-on" | uniq -c | awk '{ printf "%s%s (%d)", s, $2, $1; s = ", " }')"
+}
+
+test_demo() {
+	must "demo-$1" 30 default "kpkeys=$1 kpkeys.run=demo,audit"
+	must_exit_0 demo
+	must_exit_0 audit
+	part demo | sed -n 's/^result: /# /p'
+	[ "$1" = on ] || must_calm
+}
+
+test_audit() {
+	must audit 30 "$1" "kpkeys.run=audit"
+	must_exit_0 audit
+	must_calm
+	part audit | sed -n 's/^violations/# &/p'
+}
+
+test_lkdtm() {
+	must lkdtm 60 default "kpkeys.run=lkdtm,audit"
+	part lkdtm | ktap >"$RUN/lkdtm"
+	cases "$RUN/lkdtm" || { show_tail; fail "log: $CONSOLE"; }
+	must_exit_0 lkdtm
+	must_exit_0 audit
+}
+
+test_stress() {
+	local seconds=${KPKEYS_STRESS_SECONDS:-60}
+	must stress $((seconds + 60)) "$1" "kpkeys.run=stress kpkeys.stress=$seconds"
+	must_exit_0 stress
+	must_calm
+	part stress | sed -n '/^stress: .* total=\|^violations/s/^/# /p' | tail -n 2
+}
+
+# The vmalloc test: every one of its parts, on two threads.
+test_vmalloc() {
+	must "vmalloc-$1" 120 default "kpkeys=$1 test_vmalloc.run_test_mask=8191 test_vmalloc.nr_threads=2 test_vmalloc.test_loop_count=200 test_vmalloc.nr_pcpu_objects=1000"
+	must_calm
+	sed -nE 's/.*Summary: (\S+) passed: ([0-9]+) failed: ([0-9]+).*/\1 \2 \3/p' "$CONSOLE" |
+		awk '{ bad[$1] += $3; good[$1] += $2 } END { for (t in good) print bad[t] ? "not ok" : "ok", "vmalloc." t }' |
+		sort >"$RUN/vmalloc"
+	[ -s "$RUN/vmalloc" ] || fail "it did not run"
+	cases "$RUN/vmalloc" || fail "log: $CONSOLE"
+}
+
+build_selftests() {
+	local name out=$BUILD/selftests-$ARCH src=$TREE/tools/testing/selftests/mm log=$LOG_DIR/selftests.log
+	lock
+	sync_tree
+	mkdir -p "$out"
+	# User mode Linux has no headers of its own to install; the CPU's are the same.
+	make -s -C "$TREE" O="$BUILD/headers-$ARCH" ARCH="$ARCH_HEADERS" headers >"$log" 2>&1 ||
+		fail "headers: $(reason "$log")"
+	for name in "${SELFTESTS[@]}"; do
+		ccache "${ARCH_CROSS:-}gcc" -static -O2 -w -D_GNU_SOURCE -I"$src/.." -I"$TREE" \
+			-isystem "$BUILD/headers-$ARCH/usr/include" -o "$out/$name" \
+			"$src/$name.c" "$src/vm_util.c" "$src/hugepage_settings.c" -lpthread -lrt >"$log" 2>&1 ||
+			fail "$name: $(reason "$log")"
+	done
+	unlock
+	IMAGE=$RUN/$ARCH-selftests
+	mkdir -p "$IMAGE" "$RUN/selftests/bin"
+	cp "${SELFTESTS[@]/#/$out/}" "$RUN/selftests/bin/"
+	ln "$RUN/$ARCH-on/kernel" "$IMAGE/kernel"
+	{
+		cat "$RUN/$ARCH-on/initramfs.cpio"
+		cd "$RUN/selftests" && find . | cpio -o -H newc -R 0:0 --quiet
+	} >"$IMAGE/initramfs.cpio"
+}
+
+# The mm self-tests with kpkeys off and on: every case must end the same way. Some cases cannot
+# pass on a small machine or on user mode Linux, with or without kpkeys.
+test_selftests() {
+	local state words name
+	build_selftests
+	words=$(IFS=,; echo "${SELFTESTS[*]}")
+	for state in off on; do
+		must "selftests-$state" 90 default "kpkeys=$state kpkeys.run=$words"
+		must_calm
+		for name in "${SELFTESTS[@]}"; do
+			part "$name" | ktap | sed -E "s/^(ok|not ok|skip) /&$name./; s/[0-9]{3,}|0x[0-9a-f]+/N/g"
+			echo "exit $name $(exit_status "$name")"
+		done >"$RUN/selftests-$state"
+	done
+	diff "$RUN/selftests-off" "$RUN/selftests-on" | sed -n 's/^[<>]/# &/p'
+	cmp -s "$RUN/selftests-off" "$RUN/selftests-on" || fail "they differ (< off, > on; log: $CONSOLE)"
+	grep '^ok' "$RUN/selftests-on" >"$RUN/selftests-ok"
+	cases "$RUN/selftests-ok"
+	say "# fails without kpkeys, too: $(grep -c '^not ok' "$RUN/selftests-off"); the same off and on: ${SELFTESTS[*]}"
+}
+
+# A CPU without protection keys: this one, or this one with a system call taken away.
+test_no_pkeys() {
+	arch_boot_without_pkeys
+	WHY=$(grep -m1 '^kpkeys: disabled' "$CONSOLE") || { show_tail; fail "the kernel does not say that kpkeys is disabled"; }
+	say "# $WHY"
+	must_calm
+	[ "$(exit_status audit)" = 0 ] || fail "audit ended with $(exit_status audit)"
+	[ "$(exit_status lkdtm)" = 0 ] || fail "lkdtm ended with $(exit_status lkdtm)"
+	ktap <"$CONSOLE" >"$RUN/no-pkeys"
+	grep -E '^(ok|not ok|skip) kpkeys' "$RUN/no-pkeys" >"$RUN/no-pkeys-kpkeys" || fail "the kpkeys suites did not run"
+	cases "$RUN/no-pkeys-kpkeys" || fail "log: $CONSOLE"
+}
+
+# ---- the harness itself, on small trees that hold just the files it touches
+
+# small_tree DIR: a kernel tree with no more than what kpkeys changes.
+small_tree() {
+	mkdir -p "$1"
+	copy_touched "$BASE" "$1"
+	(cd "$BASE" && cp --parents Makefile Kbuild "$1")
+}
+
+# refuses TEXT COMMAND...: it must fail with one line, which has TEXT.
+refuses() {
+	local text=$1 out
+	shift
+	if out=$("$@" 2>&1 >/dev/null); then
+		fail "$* was accepted"
+	fi
+	[ "$(wc -l <<<"$out")" = 1 ] || fail "$*: not one line but: $out"
+	[[ $out == *"$text"* ]] || fail "$*: it says: $out"
+}
+
+tool() { env "${@:2}" "$TOP/tools/kpkeys" "$1"; }
+
+test_bad_input() {
+	local cache=$RUN/bad dist=$RUN/distfiles
+	refuses "unknown" tool run ARCH=mips
+	has_backend arm64 || refuses "not there yet" tool run ARCH=arm64
+	refuses "no such folder" tool apply LINUX=/nowhere
+	refuses "not a Linux source tree" tool apply LINUX="$TOP"
+	small_tree "$RUN/old"
+	sed -i 's/^PATCHLEVEL = .*/PATCHLEVEL = 2/' "$RUN/old/Makefile"
+	refuses "needs $KERNEL_SERIES" tool apply LINUX="$RUN/old"
+	refuses "needs $KERNEL_SERIES" tool series LINUX="$RUN/old" OUT="$RUN/old-series"
+	refuses "KPKEYS_HOST" tool run ARCH=um KPKEYS_HOST=moon
+	mkdir -p "$dist" "$cache"
+	head -c 100000 /dev/zero | xz | head -c 100 >"$dist/linux-$KERNEL_SERIES.99.tar.xz"
+	refuses "cannot be unpacked" tool series KPKEYS_CACHE="$cache" KPKEYS_DISTFILES="$dist" OUT="$RUN/none"
+	[ -z "$(ls -A "$cache/src")" ] || fail "a damaged archive left something in the cache"
+}
+
+tree_sum() { (cd "$1" && find . -type f -exec sha256sum {} + | sort | sha256sum); }
+
+# make apply: into a good tree; a second time, and into one that a patch does not fit, refused.
+test_apply() {
+	local tree=$RUN/apply sum file
+	small_tree "$tree"
+	tool apply LINUX="$tree" >/dev/null || fail "it does not apply to $BASE"
+	for file in $(overlay_files); do
+		cmp -s "$OVERLAY_DIR/$file" "$tree/$file" || fail "$file is not there"
+	done
+	sum=$(tree_sum "$tree")
+	refuses "nothing was changed" tool apply LINUX="$tree"
+	[ "$sum" = "$(tree_sum "$tree")" ] || fail "the second try changed the tree"
+	rm -rf "$tree"
+	small_tree "$tree"
+	file=$(patches | tail -n 1)
+	file=$(patched_files "$PATCH_DIR/$file" | tail -n 1)
+	: >"$tree/$file"
+	sum=$(tree_sum "$tree")
+	refuses "does not apply" tool apply LINUX="$tree"
+	[ "$sum" = "$(tree_sum "$tree")" ] || fail "a failed try changed the tree"
+}
+
+# make series, then git am of it on the base: the same tree as make apply gives.
+test_series_mails() {
+	local tree=$RUN/am
+	small_tree "$tree"
+	git -C "$tree" init -q
+	REPO=$tree repo_git add -Af
+	REPO=$tree repo_git commit -qm base
+	tool series LINUX="$BASE" OUT="$RUN/mails" >/dev/null || fail "make series failed"
+	rm "$RUN"/mails/0000-*
+	REPO=$tree repo_git am -q "$RUN"/mails/*.patch || fail "git am refuses the mails"
+	rm -rf "$tree/.git"
+	rm -rf "$RUN/applied"
+	small_tree "$RUN/applied"
+	tool apply LINUX="$RUN/applied" >/dev/null
+	[ "$(tree_sum "$tree")" = "$(tree_sum "$RUN/applied")" ] || fail "the mails give another tree than make apply"
+}
+
+# make tree, a change of each kind there, make refresh in a clone, make apply from that.
+test_refresh() {
+	local clone=$RUN/clone tree=$RUN/dev file
+	mkdir "$clone"
+	cp -a "$TOP/tools" "$TOP/linux" "$clone/"
+	small_tree "$RUN/small"
+	env LINUX="$RUN/small" DIR="$tree" "$clone/tools/kpkeys" tree >/dev/null || fail "make tree failed"
+	env DIR="$tree" "$clone/tools/kpkeys" refresh >/dev/null || fail "make refresh failed"
+	diff -r "$TOP/linux" "$clone/linux" >"$RUN/refresh.diff" ||
+		fail "refresh of an unchanged tree changed $(head -n 1 "$RUN/refresh.diff")"
+	file=$(overlay_files | head -n 1)
+	echo "/* changed */" >>"$tree/$file"
+	mkdir -p "$tree/mm/kpkeys"
+	echo "/* new */" >"$tree/mm/kpkeys/new.c"
+	echo "# patched file" >>"$tree/mm/Makefile"
+	echo "# other file" >>"$tree/Makefile"
+	REPO=$tree repo_git commit -qam "some of it committed"
+	env DIR="$tree" "$clone/tools/kpkeys" refresh >/dev/null || fail "make refresh failed"
+	env LINUX="$RUN/small" "$clone/tools/kpkeys" apply >/dev/null || fail "what refresh wrote does not apply"
+	rm -rf "$tree/.git"
+	[ "$(tree_sum "$tree")" = "$(tree_sum "$RUN/small")" ] || fail "what refresh wrote is not the tree"
+}
+
+# ---- all of it
+
+test_arch() {
+	local host=""
+	use_arch "$1"
+	arch_prepare
+	say "# ARCH=$ARCH"
+	arch_describe | sed 's/^/# /'
+	step "$ARCH: builds with the feature" test_build on
+	if [ ! -f "$RUN/$ARCH-on/kernel" ]; then
+		say "# no kernel: the other steps of ARCH=$ARCH are left out"
+		return
+	fi
+	IMAGE=$RUN/$ARCH-on
+	OUT_DIR=$BUILD/$ARCH-on
+	step "$ARCH: builds without the feature" test_build off
+	step "$ARCH: no warnings in our files" test_warnings
+	step "$ARCH: what must not build does not build" test_build_tests
+	step "$ARCH: KUnit, kpkeys on" test_kunit on default "kpkeys=on"
+	step "$ARCH: KUnit, kpkeys off" test_kunit off default "kpkeys=off"
+	step "$ARCH: suites of the kernel, off and on" test_same_suites
+	for mode in "${!ARCH_MODES[@]}"; do
+		[ "$mode" = default ] || step "$ARCH: KUnit, kpkeys on, $mode" test_kunit "$mode" "$mode" "kpkeys=on"
+	done
+	step "$ARCH: attack with kpkeys off" test_demo off
+	step "$ARCH: attack with kpkeys on" test_demo on
+	step "$ARCH: LKDTM" test_lkdtm
+	for mode in "${!ARCH_MODES[@]}"; do
+		step "$ARCH: audit at boot, $mode" test_audit "$mode"
+	done
+	step "$ARCH: vmalloc test, kpkeys off" test_vmalloc off
+	step "$ARCH: vmalloc test, kpkeys on" test_vmalloc on
+	step "$ARCH: mm self-tests, off and on" test_selftests
+	step "$ARCH: CPU without protection keys" test_no_pkeys
+	step "$ARCH: stress, then audit" test_stress default
+}
+
+cmd_test() {
+	local arch arches=("$ARCH")
+	[ "$ARCH" != all ] || mapfile -t arches < <(for arch in "${ARCHES[@]}"; do ! has_backend "$arch" || echo "$arch"; done)
+	has_backend "${arches[0]}" || use_arch "${arches[0]}"
+	cache_init
+	need build test
+	lock
+	sync_tree
+	unlock
+	step "shell scripts" test_shellcheck
+	step "checkpatch" test_checkpatch
+	step "bad input" test_bad_input
+	step "make apply" test_apply
+	step "make series" test_series_mails
+	step "make tree, make refresh" test_refresh
+	for arch in "${arches[@]}"; do
+		test_arch "$arch"
+	done
+	say "$PASSED passed, $FAILED failed, $SKIPPED skipped"
+	[ "$FAILED" = 0 ]
+}
+
+# make test-series: builds the kernel after every commit of the series.
+cmd_test_series() {
+	local commit tree file
+	prepare build
+	lock
+	sync_tree
+	REPO=$RUN/series-repo
+	mkdir "$REPO"
+	copy_touched "$BASE" "$REPO"
+	repo_base
+	commit_all
+	tree=$BUILD/tree-series
+	rm -rf "$tree"
+	cp -al "$BASE" "$tree"
+	TREE=$tree
+	OUT_DIR=$BUILD/$ARCH-series
+	for commit in $(repo_git rev-list --reverse base..); do
+		step "$(repo_git log -1 --format=%s "$commit")" test_commit "$commit"
+	done
+	rm -rf "$tree"
+	unlock
+	say "$PASSED passed, $FAILED failed, $SKIPPED skipped"
+	[ "$FAILED" = 0 ]
+}
+
+test_commit() {
+	local log=$LOG_DIR/series-$ARCH.log file
+	repo_git checkout -q "$1"
+	(cd "$REPO" && git ls-files) | while read -r file; do
+		put_if_changed "$REPO/$file" "$TREE/$file"
+	done
+	mkdir -p "$OUT_DIR"
+	{
+		kernel_make -s tinyconfig
+		(cd "$OUT_DIR" && "$TREE/scripts/kconfig/merge_config.sh" -m -O . .config \
+			"$CONFIG_DIR/base.config" "$CONFIG_DIR/$ARCH.config")
+		kernel_make -s olddefconfig
+		kernel_make -j"$JOBS" "$ARCH_TARGET"
+	} >"$log" 2>&1 || fail "$(grep -m1 -E 'error|undefined reference|No rule' "$log")"
+}
