@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the programs inside the booted kernel have in common. Include first. */
+#ifndef GUEST_H
+#define GUEST_H
+
+#define _GNU_SOURCE
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define KPKEYS_AUDIT	"/sys/kernel/debug/kpkeys/audit"
+#define KPKEYS_STATS	"/sys/kernel/debug/kpkeys/stats"
+
+typedef unsigned long long u64;
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+__attribute__((noreturn, format(printf, 1, 2)))
+static inline void die(const char *fmt, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fprintf(stderr, "%s: ", program_invocation_short_name);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+	_exit(1);
+}
+
+static inline u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+/*
+ * Value of the boot parameter @name ("kpkeys.run") in @value; false if it was
+ * not given.
+ */
+static inline bool boot_parameter(const char *name, char *value, size_t size)
+{
+	size_t len = strlen(name);
+	char line[4096], *word, *next;
+	bool found = false;
+	FILE *file;
+
+	file = fopen("/proc/cmdline", "r");
+	if (!file)
+		return false;
+	if (fgets(line, sizeof(line), file)) {
+		for (word = strtok_r(line, " \n", &next); word;
+		     word = strtok_r(NULL, " \n", &next)) {
+			if (strncmp(word, name, len) || word[len] != '=')
+				continue;
+			snprintf(value, size, "%s", word + len + 1);
+			found = true;
+		}
+	}
+	fclose(file);
+
+	return found;
+}
+
+/* The number on the line "@name: number" of the kernel's statistics, or 0. */
+static inline u64 kpkeys_stat(const char *name)
+{
+	size_t len = strlen(name);
+	u64 value = 0;
+	char line[256];
+	FILE *file;
+
+	file = fopen(KPKEYS_STATS, "r");
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file))
+		if (!strncmp(line, name, len) && line[len] == ':')
+			value = strtoull(line + len + 1, NULL, 0);
+	fclose(file);
+
+	return value;
+}
+
+/*
+ * Whether page tables are protected. They must be if the boot parameter says
+ * so, lest a test of the protection passes because there is none.
+ */
+static inline bool kpkeys_on(void)
+{
+	bool on = kpkeys_stat("ptps_protected");
+	char asked[8];
+
+	if (!on && boot_parameter("kpkeys", asked, sizeof(asked)) &&
+	    !strcmp(asked, "on"))
+		die("page tables are not protected, in spite of kpkeys=on");
+	return on;
+}
+
+/*
+ * Prints the kernel's audit. Returns 0 if it found no violation, 1 if it found
+ * some or cannot be had. With kpkeys off there is nothing to audit.
+ */
+static inline int print_audit(void)
+{
+	long long violations = -1;
+	char line[512];
+	FILE *file;
+
+	if (!kpkeys_on()) {
+		printf("audit: kpkeys is off, nothing to audit\n");
+		return 0;
+	}
+	file = fopen(KPKEYS_AUDIT, "r");
+	if (!file) {
+		printf("audit: %s: %s\n", KPKEYS_AUDIT, strerror(errno));
+		return 1;
+	}
+	while (fgets(line, sizeof(line), file)) {
+		fputs(line, stdout);
+		if (sscanf(line, "violations: %lld", &violations) == 1)
+			break;
+	}
+	fclose(file);
+	if (violations < 0)
+		printf("audit: the report has no line \"violations:\"\n");
+
+	return violations != 0;
+}
+
+#endif /* GUEST_H */
