@@ -22,7 +22,7 @@
 #define PMD_SIZE		(2UL << 20)
 #define DEFAULT_SECONDS		60
 #define PROGRESS_SECONDS	10
-#define GRACE_SECONDS		30
+#define GRACE_SECONDS		60
 
 static u64 random_state;
 
@@ -37,6 +37,12 @@ static u64 random_u64(void)
 static u64 random_below(u64 limit)
 {
 	return random_u64() % limit;
+}
+
+/* 2 to the power of 0 to 7, the larger the rarer: emulated CPUs are slow. */
+static size_t random_size(void)
+{
+	return 1UL << (random_below(8) & random_below(8));
 }
 
 static char *map_at(void *hint, size_t size, int flags)
@@ -112,7 +118,7 @@ static void fork_tree(char *memory, size_t pages, u64 first, int depth)
 
 static void do_fork(void)
 {
-	size_t pages = 1 + random_below(256);
+	size_t pages = random_size();
 	u64 first = random_u64();
 	char *memory = map_at(NULL, pages * PAGE_SIZE, MAP_PRIVATE);
 
@@ -132,10 +138,10 @@ static void do_exec(void)
 	wait_for(pid, 0);
 }
 
-/* Sizes from a page to 8 MiB: change, grow, move, shrink, punch a hole. */
+/* Up to 4 MiB: change, grow, move, shrink, punch a hole. */
 static void do_mmap(void)
 {
-	size_t pages = 4 << random_below(10), part;
+	size_t pages = 4 * random_size(), part;
 	u64 first = random_u64();
 	bool shared = random_below(2);
 	char *memory, *moved;
@@ -175,7 +181,7 @@ static void do_mmap(void)
 /* One page here and there: many page-table pages, of the upper levels too. */
 static void do_sparse(void)
 {
-	static char *pages[512];
+	static char *pages[256];
 	size_t count = 1 + random_below(ARRAY_SIZE(pages)), i;
 	u64 first = random_u64();
 	bool close = random_below(2);
@@ -355,10 +361,10 @@ static void start(struct worker *worker)
 		return;
 
 	random_state = now_ns() * (i + 1) | 1;
-	while (!state->stop) {
+	do {
 		worker->operation();
 		state->operations[i]++;
-	}
+	} while (!state->stop);
 	_exit(0);
 }
 
@@ -467,13 +473,6 @@ int main(int argc, char **argv)
 		printf("stress: the worker %s hangs\n", workers[i].name);
 		kill(workers[i].pid, SIGKILL);
 		failed++;
-	}
-	for (i = 0; i < ARRAY_SIZE(workers); i++) {
-		if (!state->operations[i]) {
-			printf("stress: the worker %s did nothing\n",
-			       workers[i].name);
-			failed++;
-		}
 	}
 	print_counts("operations:");
 	printf("failed_workers: %d\n", failed);
