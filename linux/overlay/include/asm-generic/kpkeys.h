@@ -59,14 +59,13 @@
 /* set_memory_pkey() once its arguments have been checked. */
 int arch_set_memory_pkey(unsigned long addr, int nr_pages, int pkey);
 
+typedef int (*kpkeys_range_fn)(unsigned long start, unsigned long end, void *arg);
+
 /*
- * Call @range for each part of the linear map that carries @pkey, as the
- * hardware (or the host) has it, until it returns non-zero. For the audit:
- * must not rely on what kpkeys has recorded. All other CPUs are stopped.
+ * Call @fn for each part of the linear map that carries @pkey, as the hardware
+ * (or the host) has it, until it returns non-zero. For the audit: must not
+ * rely on what kpkeys has recorded. All other CPUs are stopped.
  */
-int arch_kpkeys_for_each_range(int pkey,
-			       int (*range)(unsigned long start,
-					    unsigned long end, void *arg),
-			       void *arg);
+int arch_kpkeys_walk_ranges(int pkey, kpkeys_range_fn fn, void *arg);
 
 #endif	/* __ASM_GENERIC_KPKEYS_H */

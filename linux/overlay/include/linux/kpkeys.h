@@ -26,31 +26,16 @@
 struct pt_regs;
 struct ptdesc;
 
-/**
- * DOC: contexts
- *
- * What each context may do to each pkey. This table is the only place that
- * says it: the values that each architecture writes to its pkey register are
- * derived from it at compile time.
- *
- * Every context must have KPKEYS_RW to the default pkey, which all ordinary
- * memory carries (stacks and per-CPU data among it). Pkeys without a column
- * are not managed by kpkeys: their permissions are left as they are.
- */
+/* Contexts. What each may do is in kpkeys_ctx_table, below. */
 #define KPKEYS_CTX_DEFAULT	0	/* all code, unless it says otherwise */
 #define KPKEYS_CTX_PGTABLES	1	/* page table setters */
 #define KPKEYS_CTX_TEST		2	/* the framework's own tests */
 #define KPKEYS_NR_CTX		3
 
-/*		context			DEFAULT	PGTABLES TEST	<- pkey */
-#define KPKEYS_CTX_TABLE(row, arg)					\
-	row(arg, KPKEYS_CTX_DEFAULT,	RW,	RO,	RO)		\
-	row(arg, KPKEYS_CTX_PGTABLES,	RW,	RW,	RO)		\
-	row(arg, KPKEYS_CTX_TEST,	RW,	RO,	RW)
-
-#define KPKEYS_NONE	0	/* neither read nor write */
-#define KPKEYS_RO	1	/* read only */
-#define KPKEYS_RW	2	/* read and write */
+/* Permissions: bit 0, read; bit 1, write. */
+#define KPKEYS_NONE		0
+#define KPKEYS_RO		1
+#define KPKEYS_RW		3
 
 /*
  * "The register was not written": what kpkeys_set_context() returns when there
@@ -62,14 +47,10 @@ struct ptdesc;
 
 #include <asm/kpkeys.h>
 
-/* Register bits of a row of the table. */
-#define KPKEYS_ROW_REG(_default, _pgtables, _test)			\
-	(ARCH_KPKEYS_PERM(KPKEYS_PKEY_DEFAULT,	KPKEYS_##_default) |	\
-	 ARCH_KPKEYS_PERM(KPKEYS_PKEY_PGTABLES,	KPKEYS_##_pgtables) |	\
-	 ARCH_KPKEYS_PERM(KPKEYS_PKEY_TEST,	KPKEYS_##_test))
-
-#define __KPKEYS_CTX_REG(_arg, _ctx, ...)				\
-	(_arg) == (_ctx) ? KPKEYS_ROW_REG(__VA_ARGS__) :
+#define KPKEYS_PERMS(_default, _pgtables, _test)			\
+	(ARCH_KPKEYS_PERM(KPKEYS_PKEY_DEFAULT, _default) |		\
+	 ARCH_KPKEYS_PERM(KPKEYS_PKEY_PGTABLES, _pgtables) |		\
+	 ARCH_KPKEYS_PERM(KPKEYS_PKEY_TEST, _test))
 
 /* Bits of the pkey register that belong to the pkeys kpkeys manages. */
 #define KPKEYS_REG_MASK							\
@@ -77,8 +58,21 @@ struct ptdesc;
 	 ARCH_KPKEYS_PERM_MASK(KPKEYS_PKEY_PGTABLES) |			\
 	 ARCH_KPKEYS_PERM_MASK(KPKEYS_PKEY_TEST))
 
-/* Value of those bits in a context; constant if @ctx is. */
-#define KPKEYS_CTX_REG(ctx)	(KPKEYS_CTX_TABLE(__KPKEYS_CTX_REG, ctx) 0)
+/*
+ * What each context may do to the memory of each pkey, as bits of the pkey
+ * register. This table is the only place that says it; it is looked up at
+ * compile time and does not exist in the image.
+ *
+ * Every context must be able to write to memory with the default pkey, which
+ * all ordinary memory carries, stacks and per-CPU data among it. Pkeys without
+ * a column are not managed by kpkeys: their permissions are left as they are.
+ */
+static const u64 kpkeys_ctx_table[KPKEYS_NR_CTX] __maybe_unused = {
+	/*			pkey:	DEFAULT    PGTABLES   TEST */
+	[KPKEYS_CTX_DEFAULT]  = KPKEYS_PERMS(KPKEYS_RW, KPKEYS_RO, KPKEYS_RO),
+	[KPKEYS_CTX_PGTABLES] = KPKEYS_PERMS(KPKEYS_RW, KPKEYS_RW, KPKEYS_RO),
+	[KPKEYS_CTX_TEST]     = KPKEYS_PERMS(KPKEYS_RW, KPKEYS_RO, KPKEYS_RW),
+};
 
 DECLARE_STATIC_KEY_FALSE(kpkeys_enabled_key);
 
@@ -121,9 +115,15 @@ static __always_inline u64 __kpkeys_set_context(const int ctx)
 			 "kpkeys context must be a compile-time constant");
 	BUILD_BUG_ON_MSG(ctx < 0 || ctx >= KPKEYS_NR_CTX,
 			 "unknown kpkeys context");
+	BUILD_BUG_ON_MSG(!__builtin_constant_p(kpkeys_ctx_table[ctx]),
+			 "kpkeys context is not looked up at compile time");
+	BUILD_BUG_ON_MSG((kpkeys_ctx_table[ctx] &
+			  ARCH_KPKEYS_PERM_MASK(KPKEYS_PKEY_DEFAULT)) !=
+			 ARCH_KPKEYS_PERM(KPKEYS_PKEY_DEFAULT, KPKEYS_RW),
+			 "kpkeys context cannot write to ordinary memory");
 
 	old = arch_kpkeys_read_reg();
-	new = (old & ~(u64)KPKEYS_REG_MASK) | KPKEYS_CTX_REG(ctx);
+	new = (old & ~(u64)KPKEYS_REG_MASK) | kpkeys_ctx_table[ctx];
 	if (new == old)
 		return KPKEYS_PKEY_REG_INVAL;
 
@@ -200,6 +200,10 @@ static inline void kpkeys_init(void) {}
 
 #endif /* CONFIG_ARCH_HAS_KPKEYS */
 
+struct kpkeys_guard {
+	u64 pkey_reg;
+};
+
 /**
  * KPKEYS_GUARD_COND() - Define a guard that switches to a context
  * @_name: Name of the guard, for guard() and scoped_guard()
@@ -210,9 +214,10 @@ static inline void kpkeys_init(void) {}
  * the outermost of the same context writes the register.
  */
 #define KPKEYS_GUARD_COND(_name, _ctx, _cond)				\
-	DEFINE_CLASS(_name, u64, kpkeys_restore_pkey_reg(_T),		\
-		     (_cond) ? kpkeys_set_context(_ctx) :		\
-			       KPKEYS_PKEY_REG_INVAL, void)		\
+	DEFINE_CLASS(_name, struct kpkeys_guard,			\
+		     kpkeys_restore_pkey_reg(_T.pkey_reg),		\
+		     ((struct kpkeys_guard) { (_cond) ?			\
+			kpkeys_set_context(_ctx) : KPKEYS_PKEY_REG_INVAL }), void) \
 	DEFINE_CLASS_IS_UNCONDITIONAL(_name)
 
 /**
@@ -230,7 +235,8 @@ static inline void kpkeys_init(void) {}
  * For a feature that is configured out.
  */
 #define KPKEYS_GUARD_NOOP(_name)					\
-	DEFINE_CLASS(_name, u64, (void)_T, KPKEYS_PKEY_REG_INVAL, void)	\
+	DEFINE_CLASS(_name, struct kpkeys_guard, (void)_T,		\
+		     ((struct kpkeys_guard) { KPKEYS_PKEY_REG_INVAL }), void) \
 	DEFINE_CLASS_IS_UNCONDITIONAL(_name)
 
 /*

@@ -104,12 +104,13 @@ static int mark_tagged(unsigned long start, unsigned long end, void *arg)
 	return 0;
 }
 
-static void mark_known(unsigned long start, unsigned long end, void *arg)
+static int mark_known(unsigned long start, unsigned long end, void *arg)
 {
 	struct audit *audit = arg;
 	unsigned long nr, pfn = range_pfns(audit, start, end, &nr);
 
 	bitmap_set(audit->known, pfn, nr);
+	return 0;
 }
 
 static int check_table(struct mm_struct *mm, void *table, enum kpkeys_level level,
@@ -141,13 +142,13 @@ static int audit_stopped(void *arg)
 	struct audit *audit = arg;
 	unsigned long pfn;
 
-	audit->error = arch_kpkeys_for_each_range(KPKEYS_PKEY_PGTABLES,
-						  mark_tagged, audit);
+	audit->error = arch_kpkeys_walk_ranges(KPKEYS_PKEY_PGTABLES, mark_tagged,
+					       audit);
 	if (audit->error)
 		return 0;
 
-	kpkeys_pool_for_each_range(mark_known, audit);
-	kpkeys_for_each_boot_range(mark_known, audit);
+	kpkeys_pool_walk_ranges(mark_known, audit);
+	kpkeys_walk_boot_ranges(mark_known, audit);
 	audit->nr_tagged = bitmap_weight(audit->tagged, audit->nr_pfns);
 
 	kpkeys_walk_all(check_table, audit);
@@ -190,18 +191,14 @@ static void audit_print(struct seq_file *m, const struct audit *audit)
 	seq_printf(m, "violations: %lu\n", audit->nr_violations);
 }
 
-static int audit_show(struct seq_file *m, void *v)
+/* Prints to @m, if any. Returns the number of violations or an error. */
+static long run_audit(struct seq_file *m)
 {
 	struct audit *audit;
+	long ret = -ENOMEM;
 	size_t size;
-	int err = -ENOMEM;
 
-	if (!kpkeys_hardened_pgtables_enabled()) {
-		seq_puts(m, "page tables are not protected\n");
-		return 0;
-	}
-
-	audit = kvzalloc(sizeof(*audit), GFP_KERNEL);
+	audit = kvzalloc_obj(*audit);
 	if (!audit)
 		return -ENOMEM;
 
@@ -214,15 +211,39 @@ static int audit_show(struct seq_file *m, void *v)
 		goto out;
 
 	stop_machine(audit_stopped, audit, NULL);
-	err = audit->error;
-	if (!err)
+	ret = audit->error ?: audit->nr_violations;
+	if (!audit->error && m)
 		audit_print(m, audit);
 out:
 	vfree(audit->seen);
 	vfree(audit->known);
 	vfree(audit->tagged);
 	kvfree(audit);
-	return err;
+	return ret;
+}
+
+/**
+ * kpkeys_audit() - Check that all page tables, and no other pages, are protected
+ *
+ * Context: Process context; may sleep. Stops all other CPUs for a while.
+ * Return: number of violations, or a negative error number
+ */
+long kpkeys_audit(void)
+{
+	return run_audit(NULL);
+}
+
+static int audit_show(struct seq_file *m, void *v)
+{
+	long ret;
+
+	if (!kpkeys_hardened_pgtables_enabled()) {
+		seq_puts(m, "page tables are not protected\n");
+		return 0;
+	}
+
+	ret = run_audit(m);
+	return ret < 0 ? ret : 0;
 }
 DEFINE_SHOW_ATTRIBUTE(audit);
 

@@ -6,6 +6,7 @@
 
 #define pr_fmt(fmt) "kpkeys: " fmt
 
+#include <kunit/static_stub.h>
 #include <linux/export.h>
 #include <linux/init.h>
 #include <linux/kasan.h>
@@ -16,15 +17,10 @@
 #include "kpkeys.h"
 #include "pgtables_test.h"
 
-/* Every context must be able to use its stack. */
-#define KPKEYS_CHECK_ROW(_arg, _ctx, _default, ...)			\
-	static_assert(KPKEYS_##_default == KPKEYS_RW);
-KPKEYS_CTX_TABLE(KPKEYS_CHECK_ROW, 0)
+static bool kpkeys_param __initdata = true;
 
 DEFINE_STATIC_KEY_FALSE(kpkeys_enabled_key);
 EXPORT_SYMBOL_GPL(kpkeys_enabled_key);
-
-static bool kpkeys_param __initdata = true;
 
 static int __init kpkeys_parse_param(char *arg)
 {
@@ -100,6 +96,8 @@ int set_memory_pkey(unsigned long addr, int nr_pages, int pkey)
 {
 	unsigned long end;
 
+	KUNIT_STATIC_STUB_REDIRECT(set_memory_pkey, addr, nr_pages, pkey);
+
 	if (!kpkeys_enabled())
 		return -EOPNOTSUPP;
 
@@ -119,18 +117,24 @@ int set_memory_pkey(unsigned long addr, int nr_pages, int pkey)
 	return arch_set_memory_pkey(addr, nr_pages, pkey);
 }
 
-#define KPKEYS_CTX_NAME(_reg, _ctx, ...)				\
-	if (((_reg) & KPKEYS_REG_MASK) == KPKEYS_ROW_REG(__VA_ARGS__))	\
-		return #_ctx;
+static const char * const ctx_names[KPKEYS_NR_CTX] = {
+	[KPKEYS_CTX_DEFAULT]	= "default",
+	[KPKEYS_CTX_PGTABLES]	= "page tables",
+	[KPKEYS_CTX_TEST]	= "test",
+};
 
 /**
  * kpkeys_ctx_name() - Name the context that a register value stands for
  * @pkey_reg: Value of the pkey register
  *
- * Return: the name, or "none" for a value that is of no context.
+ * Return: the name, or "unknown" for a value that is of no context.
  */
 const char *kpkeys_ctx_name(u64 pkey_reg)
 {
-	KPKEYS_CTX_TABLE(KPKEYS_CTX_NAME, pkey_reg)
-	return "none";
+	int ctx;
+
+	for (ctx = 0; ctx < KPKEYS_NR_CTX; ctx++)
+		if ((pkey_reg & KPKEYS_REG_MASK) == kpkeys_ctx_table[ctx])
+			return ctx_names[ctx];
+	return "unknown";
 }

@@ -62,9 +62,7 @@ enum kpkeys_page_state {
 bool kpkeys_is_static_or_early(unsigned long addr,
 			       enum kpkeys_page_state *state);
 
-typedef void (*kpkeys_range_fn)(unsigned long start, unsigned long end,
-				void *arg);
-void kpkeys_for_each_boot_range(kpkeys_range_fn fn, void *arg);
+void kpkeys_walk_boot_ranges(kpkeys_range_fn fn, void *arg);
 
 /**
  * struct kpkeys_pool_stats - Figures of the pool, in pages unless they say else
@@ -90,9 +88,12 @@ struct kpkeys_pool_stats {
 void __init kpkeys_pool_init(void);
 void __init kpkeys_pool_add_boot_pages(struct page *page, unsigned int nr_pages);
 enum kpkeys_page_state kpkeys_pool_page_state(struct page *page);
-void kpkeys_pool_for_each_range(kpkeys_range_fn fn, void *arg);
+void kpkeys_pool_walk_ranges(kpkeys_range_fn fn, void *arg);
 void kpkeys_pool_get_stats(struct kpkeys_pool_stats *stats);
 unsigned long kpkeys_pool_shrink(unsigned long nr_pages);
+
+/* audit.c */
+long kpkeys_audit(void);
 
 #endif /* CONFIG_KPKEYS_HARDENED_PGTABLES */
 

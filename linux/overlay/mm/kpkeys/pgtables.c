@@ -6,6 +6,7 @@
 
 #define pr_fmt(fmt) "kpkeys: " fmt
 
+#include <linux/export.h>
 #include <linux/init.h>
 #include <linux/kpkeys.h>
 #include <linux/memblock.h>
@@ -13,9 +14,6 @@
 #include <linux/printk.h>
 #include <linux/sizes.h>
 #include "kpkeys.h"
-
-DEFINE_STATIC_KEY_FALSE(kpkeys_hardened_pgtables_key);
-EXPORT_SYMBOL_GPL(kpkeys_hardened_pgtables_key);
 
 /**
  * struct boot_range - PTPs that do not come from the pool
@@ -42,6 +40,9 @@ static unsigned int nr_boot_ranges __ro_after_init;
 
 static phys_addr_t early_next __initdata;
 static phys_addr_t early_end __initdata;
+
+DEFINE_STATIC_KEY_FALSE(kpkeys_hardened_pgtables_key);
+EXPORT_SYMBOL_GPL(kpkeys_hardened_pgtables_key);
 
 static int __init add_boot_range(unsigned long start, unsigned int nr_pages,
 				 enum kpkeys_page_state state)
@@ -168,11 +169,11 @@ bool kpkeys_is_static_or_early(unsigned long addr, enum kpkeys_page_state *state
 }
 
 /**
- * kpkeys_for_each_boot_range() - Visit the PTPs that are not from the pool
+ * kpkeys_walk_boot_ranges() - Visit the PTPs that are not from the pool
  * @fn: Called for each range
  * @arg: Passed to @fn
  */
-void kpkeys_for_each_boot_range(kpkeys_range_fn fn, void *arg)
+void kpkeys_walk_boot_ranges(kpkeys_range_fn fn, void *arg)
 {
 	unsigned int i;
 

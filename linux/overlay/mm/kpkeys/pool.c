@@ -503,6 +503,7 @@ static void refill_work_fn(struct work_struct *work)
 			refill(nid, GFP_KERNEL | __GFP_SKIP_KASAN);
 	}
 }
+
 static DECLARE_WORK(refill_work, refill_work_fn);
 
 static void refill_later(void)
@@ -559,6 +560,7 @@ static void direct_free_fn(struct work_struct *work)
 		__free_pages(page, order);
 	}
 }
+
 static DECLARE_WORK(direct_free_work, direct_free_fn);
 
 /*
@@ -844,13 +846,13 @@ enum kpkeys_page_state kpkeys_pool_page_state(struct page *page)
 }
 
 /**
- * kpkeys_pool_for_each_range() - Visit the memory of the pool
+ * kpkeys_pool_walk_ranges() - Visit the memory of the pool
  * @fn: Called for each block
  * @arg: Passed to @fn
  *
  * Context: Other CPUs must be stopped.
  */
-void kpkeys_pool_for_each_range(kpkeys_range_fn fn, void *arg)
+void kpkeys_pool_walk_ranges(kpkeys_range_fn fn, void *arg)
 {
 	struct kpkeys_block *block;
 	int nid;

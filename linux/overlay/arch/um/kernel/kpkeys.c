@@ -33,7 +33,7 @@ bool __init um_kpkeys_init(void)
 	int err;
 
 	/* Both sides have a value that the other one knows as a constant. */
-	BUILD_BUG_ON(KPKEYS_CTX_REG(KPKEYS_CTX_DEFAULT) & ~KPKEYS_REG_MASK);
+	BUILD_BUG_ON(kpkeys_ctx_table[KPKEYS_CTX_DEFAULT] & ~KPKEYS_REG_MASK);
 
 	err = os_kpkeys_init(KPKEYS_NR_PKEYS);
 	if (err)
@@ -58,12 +58,9 @@ int arch_set_memory_pkey(unsigned long addr, int nr_pages, int pkey)
 				  addr >= uml_reserved, pkey);
 }
 
-int arch_kpkeys_for_each_range(int pkey,
-			       int (*range)(unsigned long start,
-					    unsigned long end, void *arg),
-			       void *arg)
+int arch_kpkeys_walk_ranges(int pkey, kpkeys_range_fn fn, void *arg)
 {
-	return os_for_each_pkey_range(pkey, range, arg);
+	return os_walk_pkey_ranges(pkey, fn, arg);
 }
 
 #ifdef CONFIG_KPKEYS_HARDENED_PGTABLES
@@ -119,6 +116,7 @@ int um_kpkeys_segv(struct siginfo *si, struct faultinfo *fi,
 	kpkeys_report_fault(FAULT_ADDRESS(*fi), FAULT_WRITE(*fi), si->si_pkey,
 			    os_mc_pkru(mc));
 	show_regs(pt_regs);
+	show_stack(NULL, NULL, KERN_ALERT);
 	bust_spinlocks(0);
 	add_taint(TAINT_DIE, LOCKDEP_NOW_UNRELIABLE);
 	oops_exit();

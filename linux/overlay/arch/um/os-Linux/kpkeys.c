@@ -5,7 +5,6 @@
  * See pkeys(7) for the host's interface.
  */
 
-#define _GNU_SOURCE
 #include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -78,20 +77,18 @@ int os_set_memory_pkey(void *addr, unsigned long len, int exec, int pkey)
 }
 
 /**
- * os_for_each_pkey_range() - Ask the host which memory carries a pkey
+ * os_walk_pkey_ranges() - Ask the host which memory carries a pkey
  * @pkey: The pkey
- * @range: Called for each mapping [start, end) that carries it; a non-zero
- *	   return value ends the iteration.
- * @arg: Passed to @range
+ * @fn: Called for each mapping [start, end) that carries it, until it returns
+ *	non-zero
+ * @arg: Passed to @fn
  *
  * Reads /proc/self/smaps, so the answer owes nothing to the bookkeeping of
  * kpkeys. Not reentrant.
  *
- * Return: 0, what @range returned, or a negative error number.
+ * Return: 0, what @fn returned, or a negative error number.
  */
-int os_for_each_pkey_range(int pkey, int (*range)(unsigned long start,
-						  unsigned long end, void *arg),
-			   void *arg)
+int os_walk_pkey_ranges(int pkey, os_range_fn fn, void *arg)
 {
 	static char buf[4096];
 	unsigned long start = 0, end = 0, s, e;
@@ -118,7 +115,7 @@ int os_for_each_pkey_range(int pkey, int (*range)(unsigned long start,
 				end = e;
 			} else if (sscanf(line, "ProtectionKey: %d", &key) == 1 &&
 				   key == pkey) {
-				err = range(start, end, arg);
+				err = fn(start, end, arg);
 			}
 		}
 

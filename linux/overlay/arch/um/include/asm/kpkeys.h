@@ -12,17 +12,12 @@
 #define ARCH_KPKEYS_MAX_PKEY	15
 
 /*
- * PKRU holds two bits for each pkey: access disable (bit 2 * pkey), which
- * includes writes, and write disable (bit 2 * pkey + 1). Intel SDM, volume 3A,
- * "Protection Keys".
+ * PKRU holds two bits for each pkey, which deny access (bit 2 * pkey) and
+ * writes (bit 2 * pkey + 1): the inverse of the bits of a permission. Intel
+ * SDM, volume 3A, "Protection Keys".
  */
-#define UM_PKRU_AD		1UL
-#define UM_PKRU_WD		2UL
-
 #define ARCH_KPKEYS_PERM_MASK(pkey)	(3UL << (2 * (pkey)))
-#define ARCH_KPKEYS_PERM(pkey, perm)					\
-	(((perm) == KPKEYS_RW ? 0UL :					\
-	  (perm) == KPKEYS_RO ? UM_PKRU_WD : UM_PKRU_AD) << (2 * (pkey)))
+#define ARCH_KPKEYS_PERM(pkey, perm)	((~(perm) & 3UL) << (2 * (pkey)))
 
 static __always_inline u64 arch_kpkeys_read_reg(void)
 {

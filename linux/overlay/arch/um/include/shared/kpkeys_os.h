@@ -10,10 +10,8 @@ struct siginfo;
 /* os-Linux/kpkeys.c: what kpkeys needs of the host. */
 int os_kpkeys_init(int nr_pkeys);
 int os_set_memory_pkey(void *addr, unsigned long len, int exec, int pkey);
-int os_for_each_pkey_range(int pkey,
-			   int (*range)(unsigned long start,
-					unsigned long end, void *arg),
-			   void *arg);
+typedef int (*os_range_fn)(unsigned long start, unsigned long end, void *arg);
+int os_walk_pkey_ranges(int pkey, os_range_fn fn, void *arg);
 unsigned int os_mc_pkru(void *mc);
 void os_mc_call(void *mc, void (*fn)(void));
 

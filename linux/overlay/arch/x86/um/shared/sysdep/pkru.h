@@ -10,10 +10,6 @@
 #ifndef __SYSDEP_X86_PKRU_H
 #define __SYSDEP_X86_PKRU_H
 
-#ifndef __always_inline
-#define __always_inline inline __attribute__((__always_inline__))
-#endif
-
 #ifdef CONFIG_ARCH_HAS_KPKEYS
 
 /* Set once at boot, when the host's pkeys are in use. */

@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* kpkeys: KUnit tests of the framework. */
+
+#include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/cpumask.h>
+#include <linux/delay.h>
+#include <linux/gfp.h>
+#include <linux/kpkeys.h>
+#include <linux/kthread.h>
+#include <linux/sched.h>
+#include <linux/smp.h>
+#include <linux/vmalloc.h>
+#include "kpkeys.h"
+#include "test_util.h"
+
+KPKEYS_GUARD(kpkeys_test, KPKEYS_CTX_TEST);
+KPKEYS_GUARD_COND(kpkeys_test_never, KPKEYS_CTX_TEST, false);
+KPKEYS_GUARD_NOOP(kpkeys_test_noop);
+
+static void unprotect_page(void *addr)
+{
+	if (set_memory_pkey((unsigned long)addr, 1, KPKEYS_PKEY_DEFAULT))
+		return;		/* a page that cannot be used any more */
+	free_page((unsigned long)addr);
+}
+
+KUNIT_DEFINE_ACTION_WRAPPER(unprotect_page_action, unprotect_page, void *);
+
+/* A page that carries the test pkey. */
+static long *protected_page(struct kunit *test)
+{
+	long *page = (long *)get_zeroed_page(GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	KUNIT_ASSERT_EQ(test, set_memory_pkey((unsigned long)page, 1,
+					      KPKEYS_PKEY_TEST), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, unprotect_page_action,
+							page), 0);
+	return page;
+}
+
+static void test_default(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_DEFAULT]);
+	KUNIT_EXPECT_STREQ(test, kpkeys_ctx_name(arch_kpkeys_read_reg()),
+			   "default");
+}
+
+/* The table, in the words of the register. */
+static void test_table(struct kunit *test)
+{
+	u64 rw = ARCH_KPKEYS_PERM(KPKEYS_PKEY_PGTABLES, KPKEYS_RW);
+	u64 ro = ARCH_KPKEYS_PERM(KPKEYS_PKEY_PGTABLES, KPKEYS_RO);
+	u64 mask = ARCH_KPKEYS_PERM_MASK(KPKEYS_PKEY_PGTABLES);
+
+	KUNIT_EXPECT_NE(test, rw, ro);
+	KUNIT_EXPECT_EQ(test, kpkeys_ctx_table[KPKEYS_CTX_DEFAULT] & mask, ro);
+	KUNIT_EXPECT_EQ(test, kpkeys_ctx_table[KPKEYS_CTX_PGTABLES] & mask, rw);
+	KUNIT_EXPECT_EQ(test, kpkeys_ctx_table[KPKEYS_CTX_TEST] & mask, ro);
+}
+
+static void test_set_restore(struct kunit *test)
+{
+	long *page = protected_page(test);
+	u64 reg;
+
+	TEST_EXPECT_PROTECTED(test, page);
+
+	reg = kpkeys_set_context(KPKEYS_CTX_TEST);
+	KUNIT_EXPECT_NE(test, reg, KPKEYS_PKEY_REG_INVAL);
+	KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+	KUNIT_EXPECT_TRUE(test, test_try_write(page));
+	WRITE_ONCE(*page, 42);
+	kpkeys_restore_pkey_reg(reg);
+
+	KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_DEFAULT]);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(*page), 42);
+	TEST_EXPECT_PROTECTED(test, page);
+}
+
+/* Page tables are none of the business of another context. */
+static void test_other_context(struct kunit *test)
+{
+	long *page = protected_page(test);
+	u64 reg;
+
+	reg = kpkeys_set_context(KPKEYS_CTX_PGTABLES);
+	TEST_EXPECT_PROTECTED(test, page);
+	kpkeys_restore_pkey_reg(reg);
+}
+
+static void test_unprotect(struct kunit *test)
+{
+	long *page = protected_page(test);
+	unsigned long addr = (unsigned long)page;
+
+	KUNIT_EXPECT_EQ(test, set_memory_pkey(addr, 1, KPKEYS_PKEY_DEFAULT), 0);
+	KUNIT_EXPECT_TRUE(test, test_try_write(page));
+	KUNIT_EXPECT_EQ(test, set_memory_pkey(addr, 1, KPKEYS_PKEY_TEST), 0);
+	TEST_EXPECT_PROTECTED(test, page);
+}
+
+static void test_same_context(struct kunit *test)
+{
+	u64 reg;
+
+	KUNIT_EXPECT_EQ(test, kpkeys_set_context(KPKEYS_CTX_DEFAULT),
+			KPKEYS_PKEY_REG_INVAL);
+
+	reg = kpkeys_set_context(KPKEYS_CTX_TEST);
+	KUNIT_EXPECT_EQ(test, kpkeys_set_context(KPKEYS_CTX_TEST),
+			KPKEYS_PKEY_REG_INVAL);
+	kpkeys_restore_pkey_reg(KPKEYS_PKEY_REG_INVAL);
+	KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+	kpkeys_restore_pkey_reg(reg);
+}
+
+static void test_guards(struct kunit *test)
+{
+	long *page = protected_page(test);
+	unsigned long writes;
+
+	scoped_guard(kpkeys_test) {
+		KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+
+		/* The same context nests without a write to the register. */
+		writes = raw_cpu_read(kpkeys_reg_writes);
+		scoped_guard(kpkeys_test)
+			WRITE_ONCE(*page, 1);
+		KUNIT_EXPECT_EQ(test, raw_cpu_read(kpkeys_reg_writes), writes);
+		KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+
+		/* Another one replaces it for a while. */
+		scoped_guard(kpkeys_hardened_pgtables) {
+			KUNIT_EXPECT_EQ(test, test_reg(),
+					kpkeys_ctx_table[KPKEYS_CTX_PGTABLES]);
+			TEST_EXPECT_PROTECTED(test, page);
+		}
+		KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+		KUNIT_EXPECT_TRUE(test, test_try_write(page));
+	}
+	KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_DEFAULT]);
+
+	scoped_guard(kpkeys_test_never)
+		TEST_EXPECT_PROTECTED(test, page);
+	scoped_guard(kpkeys_test_noop)
+		TEST_EXPECT_PROTECTED(test, page);
+}
+
+static void test_unmanaged(struct kunit *test)
+{
+	u64 orig = arch_kpkeys_read_reg(), changed, reg;
+	/* Two pkeys of others, with permissions that differ from what they have. */
+	u64 mask = ARCH_KPKEYS_PERM_MASK(ARCH_KPKEYS_MAX_PKEY) |
+		   ARCH_KPKEYS_PERM_MASK(ARCH_KPKEYS_MAX_PKEY - 1);
+
+	KUNIT_ASSERT_EQ(test, mask & KPKEYS_REG_MASK, 0);
+
+	arch_kpkeys_write_reg(orig ^ mask);
+	changed = arch_kpkeys_read_reg();
+	reg = kpkeys_set_context(KPKEYS_CTX_TEST);
+	KUNIT_EXPECT_EQ(test, arch_kpkeys_read_reg() & ~(u64)KPKEYS_REG_MASK,
+			changed & ~(u64)KPKEYS_REG_MASK);
+	kpkeys_restore_pkey_reg(reg);
+	KUNIT_EXPECT_EQ(test, arch_kpkeys_read_reg(), changed);
+	KUNIT_EXPECT_NE(test, changed & mask, orig & mask);
+	arch_kpkeys_write_reg(orig);
+}
+
+static void test_bad_arguments(struct kunit *test)
+{
+	unsigned long page = get_zeroed_page(GFP_KERNEL);
+	void *vmalloced = vmalloc(PAGE_SIZE);
+
+	KUNIT_ASSERT_NE(test, page, 0);
+	KUNIT_ASSERT_NOT_NULL(test, vmalloced);
+
+	KUNIT_EXPECT_EQ(test, set_memory_pkey(page, 1, -1), -EINVAL);
+	KUNIT_EXPECT_EQ(test, set_memory_pkey(page, 1, ARCH_KPKEYS_MAX_PKEY + 1),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, set_memory_pkey(page + 8, 1, KPKEYS_PKEY_TEST), -EINVAL);
+	KUNIT_EXPECT_EQ(test, set_memory_pkey(page, 0, KPKEYS_PKEY_TEST), -EINVAL);
+	KUNIT_EXPECT_EQ(test, set_memory_pkey(page, -1, KPKEYS_PKEY_TEST), -EINVAL);
+	KUNIT_EXPECT_EQ(test, set_memory_pkey(page, INT_MAX, KPKEYS_PKEY_TEST), -EINVAL);
+	KUNIT_EXPECT_EQ(test, set_memory_pkey((unsigned long)vmalloced, 1,
+					      KPKEYS_PKEY_TEST), -EINVAL);
+	KUNIT_EXPECT_EQ(test, set_memory_pkey(0, 1, KPKEYS_PKEY_TEST), -EINVAL);
+	KUNIT_EXPECT_TRUE(test, test_try_write((void *)page));
+	KUNIT_EXPECT_TRUE(test, test_try_write(vmalloced));
+
+	vfree(vmalloced);
+	free_page(page);
+}
+
+/*
+ * Threads
+ */
+
+struct thread_args {
+	struct completion created;
+	struct completion done;
+	void *page;
+	u64 first_reg;
+	u64 last_reg;
+	bool first_write;
+	bool last_write;
+};
+
+/* Opens the test context, sleeps in it many times, and looks again. */
+static int sleeper_fn(void *arg)
+{
+	struct thread_args *args = arg;
+	int i;
+
+	args->first_reg = test_reg();
+	args->first_write = test_try_write(args->page);
+	complete(&args->created);
+
+	guard(kpkeys_test)();
+	for (i = 0; i < 20; i++) {
+		usleep_range(500, 1500);
+		if (test_reg() != kpkeys_ctx_table[KPKEYS_CTX_TEST])
+			break;
+	}
+	args->last_reg = test_reg();
+	args->last_write = test_try_write(args->page);
+	complete(&args->done);
+	return 0;
+}
+
+static void test_threads(struct kunit *test)
+{
+	long *page = protected_page(test);
+	struct thread_args args[4] = {};
+	struct task_struct *task;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(args); i++) {
+		init_completion(&args[i].created);
+		init_completion(&args[i].done);
+		args[i].page = page + i;
+
+		/* A thread does not inherit the context of its creator. */
+		scoped_guard(kpkeys_test) {
+			task = kthread_run(sleeper_fn, &args[i], "kpkeys_test/%d", i);
+			KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
+			wait_for_completion(&args[i].created);
+			KUNIT_EXPECT_EQ(test, test_reg(),
+					kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+		}
+	}
+
+	/* Others are asleep in the test context; this thread is not in it. */
+	for (i = 0; i < 20; i++) {
+		usleep_range(500, 1500);
+		KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_DEFAULT]);
+		TEST_EXPECT_PROTECTED(test, page);
+	}
+
+	for (i = 0; i < ARRAY_SIZE(args); i++) {
+		wait_for_completion(&args[i].done);
+		KUNIT_EXPECT_EQ(test, args[i].first_reg,
+				kpkeys_ctx_table[KPKEYS_CTX_DEFAULT]);
+		KUNIT_EXPECT_FALSE(test, args[i].first_write);
+		KUNIT_EXPECT_EQ(test, args[i].last_reg,
+				kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+		KUNIT_EXPECT_TRUE(test, args[i].last_write);
+	}
+}
+
+static void test_migration(struct kunit *test)
+{
+	long *page = protected_page(test);
+	int cpu, round;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs more than one CPU");
+
+	for (round = 0; round < 3; round++) {
+		for_each_online_cpu(cpu) {
+			scoped_guard(kpkeys_test) {
+				KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(current,
+									   cpumask_of(cpu)), 0);
+				KUNIT_EXPECT_EQ(test, raw_smp_processor_id(), cpu);
+				KUNIT_EXPECT_EQ(test, test_reg(),
+						kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+				KUNIT_EXPECT_TRUE(test, test_try_write(page));
+			}
+			TEST_EXPECT_PROTECTED(test, page);
+		}
+	}
+	set_cpus_allowed_ptr(current, cpu_possible_mask);
+}
+
+/*
+ * Interrupts
+ */
+
+struct irq_args {
+	void *page;
+	u64 reg;
+	bool in_irq;
+	bool write;
+	bool guarded_write;
+	u64 reg_after;
+	bool can_read;
+};
+
+static void irq_fn(void *arg)
+{
+	struct irq_args *args = arg;
+	long val;
+
+	args->in_irq = in_interrupt();
+	args->reg = test_reg();
+	/* A fault, nested in the interrupt. */
+	args->write = test_try_write(args->page);
+	scoped_guard(kpkeys_test)
+		args->guarded_write = test_try_write(args->page);
+	args->can_read = !copy_from_kernel_nofault(&val, args->page, sizeof(val));
+	args->reg_after = test_reg();
+}
+
+static void expect_irq_args(struct kunit *test, const struct irq_args *args)
+{
+	KUNIT_EXPECT_TRUE(test, args->in_irq);
+	KUNIT_EXPECT_EQ(test, args->reg, kpkeys_ctx_table[KPKEYS_CTX_DEFAULT]);
+	KUNIT_EXPECT_FALSE(test, args->write);
+	KUNIT_EXPECT_TRUE(test, args->guarded_write);
+	KUNIT_EXPECT_TRUE(test, args->can_read);
+	KUNIT_EXPECT_EQ(test, args->reg_after, kpkeys_ctx_table[KPKEYS_CTX_DEFAULT]);
+}
+
+static void run_irq(struct kunit *test, bool pend)
+{
+	long *page = protected_page(test);
+	int i;
+
+	for (i = 0; i < 10; i++) {
+		struct irq_args args = { .page = page };
+
+		scoped_guard(kpkeys_test) {
+			test_in_irq(irq_fn, &args, pend);
+			/* The interrupted thread finds what it left. */
+			KUNIT_EXPECT_EQ(test, test_reg(),
+					kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+			KUNIT_EXPECT_TRUE(test, test_try_write(page));
+		}
+		expect_irq_args(test, &args);
+
+		args = (struct irq_args) { .page = page };
+		test_in_irq(irq_fn, &args, pend);
+		expect_irq_args(test, &args);
+		KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_DEFAULT]);
+	}
+}
+
+static void test_irq_in_guard(struct kunit *test)
+{
+	run_irq(test, false);
+}
+
+/* Where interrupts are enabled again, those that waited run at once. */
+static void test_pended_irq_in_guard(struct kunit *test)
+{
+	run_irq(test, true);
+}
+
+static void test_ipi_in_guard(struct kunit *test)
+{
+	long *page = protected_page(test);
+	int cpu;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs more than one CPU");
+
+	for_each_online_cpu(cpu) {
+		struct irq_args args = { .page = page };
+
+		guard(kpkeys_test)();
+		KUNIT_ASSERT_EQ(test, smp_call_function_single(cpu, irq_fn, &args, 1), 0);
+		KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+
+		/* On this CPU it is but a call, in the context of the caller. */
+		if (cpu != raw_smp_processor_id())
+			expect_irq_args(test, &args);
+	}
+}
+
+static struct kunit_case kpkeys_cases[] = {
+	KUNIT_CASE(test_default),
+	KUNIT_CASE(test_table),
+	KUNIT_CASE(test_set_restore),
+	KUNIT_CASE(test_other_context),
+	KUNIT_CASE(test_unprotect),
+	KUNIT_CASE(test_same_context),
+	KUNIT_CASE(test_guards),
+	KUNIT_CASE(test_unmanaged),
+	KUNIT_CASE(test_bad_arguments),
+	KUNIT_CASE(test_threads),
+	KUNIT_CASE(test_migration),
+	KUNIT_CASE(test_irq_in_guard),
+	KUNIT_CASE(test_pended_irq_in_guard),
+	KUNIT_CASE(test_ipi_in_guard),
+	{}
+};
+
+static struct kunit_suite kpkeys_suite = {
+	.name = "kpkeys",
+	.init = test_skip_if_disabled,
+	.test_cases = kpkeys_cases,
+};
+
+kunit_test_suite(kpkeys_suite);

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* kpkeys_hardened_pgtables: KUnit tests of the protection. */
+
+#include <kunit/test.h>
+#include <linux/kpkeys.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/pgtable.h>
+#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
+#include "kpkeys.h"
+#include "pgtables_test.h"
+#include "test_util.h"
+
+/* A page table from memblock, since not every architecture has one. */
+void *kpkeys_test_early_pgtable __ro_after_init;
+
+void __init kpkeys_test_early_init(void)
+{
+	phys_addr_t page = kpkeys_early_pgtable_alloc();
+
+	if (page)
+		kpkeys_test_early_pgtable = memset(__va(page), 0, PAGE_SIZE);
+}
+
+/* The entries that translate an address. */
+struct entries {
+	pgd_t *pgd;
+	p4d_t *p4d;
+	pud_t *pud;
+	pmd_t *pmd;
+	pte_t *pte;
+};
+
+static struct entries find_entries(struct kunit *test, struct mm_struct *mm,
+				   unsigned long addr)
+{
+	struct entries e;
+
+	e.pgd = pgd_offset(mm, addr);
+	KUNIT_ASSERT_FALSE(test, pgd_none(READ_ONCE(*e.pgd)));
+	e.p4d = p4d_offset(e.pgd, addr);
+	KUNIT_ASSERT_FALSE(test, p4d_none(READ_ONCE(*e.p4d)));
+	e.pud = pud_offset(e.p4d, addr);
+	KUNIT_ASSERT_FALSE(test, pud_none(READ_ONCE(*e.pud)));
+	e.pmd = pmd_offset(e.pud, addr);
+	KUNIT_ASSERT_FALSE(test, pmd_none(READ_ONCE(*e.pmd)));
+	e.pte = pte_offset_kernel(e.pmd, addr);
+	KUNIT_ASSERT_FALSE(test, pte_none(READ_ONCE(*e.pte)));
+	return e;
+}
+
+static void expect_protected(struct kunit *test, const struct entries *e)
+{
+	TEST_EXPECT_PROTECTED(test, e->pgd);
+	TEST_EXPECT_PROTECTED(test, e->p4d);
+	TEST_EXPECT_PROTECTED(test, e->pud);
+	TEST_EXPECT_PROTECTED(test, e->pmd);
+	TEST_EXPECT_PROTECTED(test, e->pte);
+}
+
+static unsigned long user_page(struct kunit *test)
+{
+	unsigned long addr;
+
+	addr = kunit_vm_mmap(test, NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
+			     MAP_ANONYMOUS | MAP_PRIVATE, 0);
+	KUNIT_ASSERT_NE(test, addr, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
+	KUNIT_ASSERT_EQ(test, put_user(42L, (long __user *)addr), 0);
+	return addr;
+}
+
+static void test_static(struct kunit *test)
+{
+	int i;
+
+	for (i = 0; i < PTRS_PER_PGD; i += PTRS_PER_PGD / 16)
+		TEST_EXPECT_PROTECTED(test, init_mm.pgd + i);
+	TEST_EXPECT_PROTECTED(test, init_mm.pgd + PTRS_PER_PGD - 1);
+}
+
+static void test_early(struct kunit *test)
+{
+	long *table = kpkeys_test_early_pgtable;
+
+	KUNIT_ASSERT_NOT_NULL(test, table);
+	TEST_EXPECT_PROTECTED(test, table);
+	TEST_EXPECT_PROTECTED(test, table + PTRS_PER_PTE - 1);
+
+	scoped_guard(kpkeys_hardened_pgtables)
+		KUNIT_EXPECT_TRUE(test, test_try_write(table));
+}
+
+static void test_vmalloc(struct kunit *test)
+{
+	struct entries e;
+	char *mem;
+	int i;
+
+	/* More than a page table maps. */
+	mem = vmalloc(2 * PMD_SIZE);
+	KUNIT_ASSERT_NOT_NULL(test, mem);
+
+	for (i = 0; i < 4; i++) {
+		e = find_entries(test, &init_mm, (unsigned long)mem + i * PMD_SIZE / 2);
+		expect_protected(test, &e);
+	}
+	memset(mem, 0x5a, 2 * PMD_SIZE);
+	KUNIT_EXPECT_EQ(test, mem[PMD_SIZE + 1], 0x5a);
+	vfree(mem);
+}
+
+static void test_user(struct kunit *test)
+{
+	unsigned long addr = user_page(test);
+	struct entries e = find_entries(test, current->mm, addr);
+	long val = 0;
+
+	expect_protected(test, &e);
+	KUNIT_EXPECT_EQ(test, get_user(val, (long __user *)addr), 0);
+	KUNIT_EXPECT_EQ(test, val, 42);
+}
+
+/* A page table that is freed goes back to the pool, and stays protected. */
+static void test_freed(struct kunit *test)
+{
+	unsigned long addr;
+	struct entries e;
+
+	addr = user_page(test);
+	e = find_entries(test, current->mm, addr);
+	KUNIT_ASSERT_EQ(test, vm_munmap(addr, PAGE_SIZE), 0);
+	TEST_EXPECT_PROTECTED(test, e.pte);
+}
+
+static void test_setters(struct kunit *test)
+{
+	unsigned long addr = user_page(test);
+	struct entries e = find_entries(test, current->mm, addr);
+	pte_t pte = READ_ONCE(*e.pte);
+
+	/* What is written is what is there; what counts is that it can be. */
+	set_pmd(e.pmd, READ_ONCE(*e.pmd));
+	set_pud(e.pud, READ_ONCE(*e.pud));
+	set_p4d(e.p4d, READ_ONCE(*e.p4d));
+
+	set_pte(e.pte, pte_wrprotect(pte));
+	KUNIT_EXPECT_FALSE(test, pte_write(READ_ONCE(*e.pte)));
+	set_pte(e.pte, pte);
+	KUNIT_EXPECT_EQ(test, pte_write(READ_ONCE(*e.pte)), pte_write(pte));
+	ptep_set_wrprotect(current->mm, addr, e.pte);
+	KUNIT_EXPECT_FALSE(test, pte_write(READ_ONCE(*e.pte)));
+	pte_clear(current->mm, addr, e.pte);
+	KUNIT_EXPECT_TRUE(test, pte_none(READ_ONCE(*e.pte)));
+	set_pte_at(current->mm, addr, e.pte, pte);
+	KUNIT_EXPECT_TRUE(test, pte_present(READ_ONCE(*e.pte)));
+
+	expect_protected(test, &e);
+	KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_DEFAULT]);
+}
+
+/* Every way that the kernel changes a process's memory map. */
+static void test_mappings(struct kunit *test)
+{
+	unsigned long addr, i, size = 64 * PAGE_SIZE;
+	struct entries e;
+
+	for (i = 0; i < 16; i++) {
+		addr = kunit_vm_mmap(test, NULL, 0, size, PROT_READ | PROT_WRITE,
+				     MAP_ANONYMOUS | MAP_PRIVATE, 0);
+		KUNIT_ASSERT_NE(test, addr, 0);
+		KUNIT_ASSERT_EQ(test, clear_user((void __user *)addr, size), 0);
+		e = find_entries(test, current->mm, addr + size - PAGE_SIZE);
+		expect_protected(test, &e);
+		KUNIT_ASSERT_EQ(test, vm_munmap(addr + i * PAGE_SIZE, PAGE_SIZE), 0);
+		KUNIT_ASSERT_EQ(test, vm_munmap(addr, size), 0);
+	}
+}
+
+/*
+ * Lazy MMU sections
+ */
+
+static void test_lazy_batch(struct kunit *test)
+{
+	unsigned long addr = user_page(test);
+	struct entries e = find_entries(test, current->mm, addr);
+	pte_t pte = READ_ONCE(*e.pte);
+	unsigned long writes;
+	int i;
+
+	migrate_disable();
+
+	writes = raw_cpu_read(kpkeys_reg_writes);
+	lazy_mmu_mode_enable();
+	for (i = 0; i < 100; i++)
+		set_pte(e.pte, pte);
+	lazy_mmu_mode_disable();
+	KUNIT_EXPECT_EQ(test, raw_cpu_read(kpkeys_reg_writes) - writes, 2);
+
+	writes = raw_cpu_read(kpkeys_reg_writes);
+	for (i = 0; i < 100; i++)
+		set_pte(e.pte, pte);
+	KUNIT_EXPECT_EQ(test, raw_cpu_read(kpkeys_reg_writes) - writes, 200);
+
+	migrate_enable();
+	expect_protected(test, &e);
+}
+
+static void test_lazy_nested(struct kunit *test)
+{
+	u64 open = kpkeys_ctx_table[KPKEYS_CTX_PGTABLES];
+	u64 closed = kpkeys_ctx_table[KPKEYS_CTX_DEFAULT];
+
+	lazy_mmu_mode_enable();
+	KUNIT_EXPECT_EQ(test, test_reg(), open);
+	lazy_mmu_mode_enable();
+	KUNIT_EXPECT_EQ(test, test_reg(), open);
+	lazy_mmu_mode_disable();
+	KUNIT_EXPECT_EQ(test, test_reg(), open);
+
+	lazy_mmu_mode_pause();
+	KUNIT_EXPECT_EQ(test, test_reg(), closed);
+	lazy_mmu_mode_pause();
+	lazy_mmu_mode_resume();
+	KUNIT_EXPECT_EQ(test, test_reg(), closed);
+	lazy_mmu_mode_resume();
+	KUNIT_EXPECT_EQ(test, test_reg(), open);
+
+	/* A setter in the section must not end it. */
+	scoped_guard(kpkeys_hardened_pgtables)
+		KUNIT_EXPECT_EQ(test, test_reg(), open);
+	KUNIT_EXPECT_EQ(test, test_reg(), open);
+
+	lazy_mmu_mode_disable();
+	KUNIT_EXPECT_EQ(test, test_reg(), closed);
+}
+
+/* Allocating in a section, which zeroes under a guard of its own. */
+static void test_lazy_alloc(struct kunit *test)
+{
+	struct ptdesc *pt;
+
+	lazy_mmu_mode_enable();
+	pt = pagetable_alloc(GFP_NOWAIT | __GFP_ZERO, 0);
+	KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_PGTABLES]);
+	lazy_mmu_mode_disable();
+	if (pt)
+		pagetable_free(pt);
+}
+
+struct irq_args {
+	pte_t *ptep;
+	pte_t pte;
+	u64 reg;
+	u64 lazy_reg;
+	u64 after_reg;
+	bool write;
+	bool set;
+};
+
+static void irq_fn(void *arg)
+{
+	struct irq_args *args = arg;
+
+	args->reg = test_reg();
+	args->write = test_try_write(args->ptep);
+
+	/* No effect in interrupt context, so setters switch for themselves. */
+	lazy_mmu_mode_enable();
+	args->lazy_reg = test_reg();
+	set_pte(args->ptep, args->pte);
+	args->set = pte_same(READ_ONCE(*args->ptep), args->pte);
+	lazy_mmu_mode_disable();
+	args->after_reg = test_reg();
+}
+
+static void run_lazy_irq(struct kunit *test, bool pend)
+{
+	u64 closed = kpkeys_ctx_table[KPKEYS_CTX_DEFAULT];
+	unsigned long addr = user_page(test);
+	struct entries e = find_entries(test, current->mm, addr);
+	struct irq_args args = { .ptep = e.pte, .pte = READ_ONCE(*e.pte) };
+	int i;
+
+	for (i = 0; i < 10; i++) {
+		lazy_mmu_mode_enable();
+		test_in_irq(irq_fn, &args, pend);
+		KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_PGTABLES]);
+		set_pte(e.pte, args.pte);
+		lazy_mmu_mode_disable();
+
+		KUNIT_EXPECT_EQ(test, args.reg, closed);
+		KUNIT_EXPECT_FALSE(test, args.write);
+		KUNIT_EXPECT_EQ(test, args.lazy_reg, closed);
+		KUNIT_EXPECT_TRUE(test, args.set);
+		KUNIT_EXPECT_EQ(test, args.after_reg, closed);
+		KUNIT_EXPECT_EQ(test, test_reg(), closed);
+	}
+}
+
+static void test_lazy_irq(struct kunit *test)
+{
+	run_lazy_irq(test, false);
+}
+
+static void test_lazy_pended_irq(struct kunit *test)
+{
+	run_lazy_irq(test, true);
+}
+
+/*
+ * The audit: that it finds nothing, and that it would.
+ */
+
+static void test_audit(struct kunit *test)
+{
+	user_page(test);
+	KUNIT_EXPECT_EQ(test, kpkeys_audit(), 0);
+}
+
+static void test_audit_finds_unprotected(struct kunit *test)
+{
+	unsigned long addr = user_page(test);
+	struct entries e = find_entries(test, current->mm, addr);
+	unsigned long table = (unsigned long)e.pte & PAGE_MASK;
+
+	KUNIT_ASSERT_EQ(test, set_memory_pkey(table, 1, KPKEYS_PKEY_DEFAULT), 0);
+	KUNIT_EXPECT_EQ(test, kpkeys_audit(), 1);
+	KUNIT_EXPECT_TRUE(test, test_try_write(e.pte));
+	KUNIT_ASSERT_EQ(test, set_memory_pkey(table, 1, KPKEYS_PKEY_PGTABLES), 0);
+	KUNIT_EXPECT_EQ(test, kpkeys_audit(), 0);
+}
+
+static void test_audit_finds_protected(struct kunit *test)
+{
+	unsigned long page = __get_free_page(GFP_KERNEL);
+
+	KUNIT_ASSERT_NE(test, page, 0);
+	KUNIT_ASSERT_EQ(test, set_memory_pkey(page, 1, KPKEYS_PKEY_PGTABLES), 0);
+	KUNIT_EXPECT_EQ(test, kpkeys_audit(), 1);
+	KUNIT_ASSERT_EQ(test, set_memory_pkey(page, 1, KPKEYS_PKEY_DEFAULT), 0);
+	KUNIT_EXPECT_EQ(test, kpkeys_audit(), 0);
+	free_page(page);
+}
+
+static struct kunit_case pgtables_cases[] = {
+	KUNIT_CASE(test_static),
+	KUNIT_CASE(test_early),
+	KUNIT_CASE(test_vmalloc),
+	KUNIT_CASE(test_user),
+	KUNIT_CASE(test_freed),
+	KUNIT_CASE(test_setters),
+	KUNIT_CASE(test_mappings),
+	KUNIT_CASE(test_lazy_batch),
+	KUNIT_CASE(test_lazy_nested),
+	KUNIT_CASE(test_lazy_alloc),
+	KUNIT_CASE(test_lazy_irq),
+	KUNIT_CASE(test_lazy_pended_irq),
+	KUNIT_CASE(test_audit),
+	KUNIT_CASE(test_audit_finds_unprotected),
+	KUNIT_CASE(test_audit_finds_protected),
+	{}
+};
+
+static struct kunit_suite pgtables_suite = {
+	.name = "kpkeys_pgtables",
+	.init = test_skip_if_disabled,
+	.test_cases = pgtables_cases,
+};
+
+kunit_test_suite(pgtables_suite);
