@@ -43,6 +43,7 @@ arch_describe() {
 }
 
 arch_prepare() {
+	arch_host >/dev/null # in no subshell, so that a bad value ends it here
 	[ "$(arch_host)" = native ] || vm_prepare
 }
 

@@ -66,16 +66,19 @@ step_shell() {
 
 # ---- the code
 
+# What <linux/cleanup.h> is made of: macros that define functions, for guards.
+CHECKPATCH_IGNORE=FILE_PATH_CHANGES,SPDX_LICENSE_TAG,COMPLEX_MACRO,MACRO_ARG_REUSE,MACRO_ARG_UNUSED
+
 test_checkpatch() {
 	local log=$LOG_DIR/checkpatch.log bad=()
 	cd "$RUN" # it leaves a file behind where it runs
 	mapfile -t files < <(overlay_files | grep -E '\.[chS]$|Kconfig|Makefile|\.rst$')
 	perl "$TREE/scripts/checkpatch.pl" --strict --no-tree --terse --no-summary --show-types \
-		--ignore FILE_PATH_CHANGES,SPDX_LICENSE_TAG --root="$TREE" --file \
+		--ignore "$CHECKPATCH_IGNORE" --root="$TREE" --file \
 		"${files[@]/#/$OVERLAY_DIR/}" >"$log" 2>&1 || :
 	while read -r name; do
 		perl "$TREE/scripts/checkpatch.pl" --strict --terse --no-summary --show-types --root="$TREE" --no-signoff \
-			--ignore FILE_PATH_CHANGES "$PATCH_DIR/$name" >>"$log" 2>&1 || :
+			--ignore "$CHECKPATCH_IGNORE" "$PATCH_DIR/$name" >>"$log" 2>&1 || :
 	done < <(patches)
 	mapfile -t bad < <(grep -E ': (ERROR|WARNING|CHECK):' "$log")
 	[ ${#bad[@]} = 0 ] || { printf '# %s\n' "${bad[@]}" | head -n 20; fail "${#bad[@]} remarks (log: $log)"; }
@@ -191,6 +194,14 @@ test_lkdtm() {
 	cases "$RUN/lkdtm" || { show_tail; fail "log: $CONSOLE"; }
 	must_exit_0 lkdtm
 	must_exit_0 audit
+}
+
+# Programs that check something by themselves, and the audit after them.
+test_guest() {
+	must "$1-$2" 60 default "kpkeys=$2 kpkeys.run=$1,audit"
+	must_exit_0 "$1"
+	must_exit_0 audit
+	part "$1" | sed -n "s/^$1: /# /p"
 }
 
 test_stress() {
@@ -376,7 +387,7 @@ test_refresh() {
 # ---- all of it
 
 test_arch() {
-	local host=""
+	local mode state
 	use_arch "$1"
 	arch_prepare
 	say "# ARCH=$ARCH"
@@ -402,6 +413,10 @@ test_arch() {
 	step "$ARCH: LKDTM" test_lkdtm
 	for mode in "${!ARCH_MODES[@]}"; do
 		step "$ARCH: audit at boot, $mode" test_audit "$mode"
+	done
+	for state in off on; do
+		step "$ARCH: memory cgroups, kpkeys $state" test_guest memcg "$state"
+		step "$ARCH: refused memory, kpkeys $state" test_guest faults "$state"
 	done
 	step "$ARCH: vmalloc test, kpkeys off" test_vmalloc off
 	step "$ARCH: vmalloc test, kpkeys on" test_vmalloc on
