@@ -38,14 +38,15 @@ cmd_run() {
 	side_by_side "$RUN/off" "$RUN/on"
 	say
 	say "What the kernel with kpkeys reported:"
-	part demo | oops | sed 's/^/  /'
+	part demo | report | sed 's/^/  /'
 	say
-	say "Page tables: $(part audit | tail -n 2 | head -n 1)   Log: $CONSOLE"
+	say "Audit of all page tables: $(part audit | sed -n '/^page-table pages/p; /^violations/p' | paste -sd, | sed 's/,/, /g')"
+	say "Console: $CONSOLE"
 	[ "$rc" = 0 ] || { show_tail; die "the attack did not end as it should: off, it reads the secret; on, it is stopped"; }
 }
 
-# The report of a violation: from its first line to a few lines of the call trace.
-oops() { awk '/^kpkeys: /{ on = 1 } on { print } /^Call Trace/{ left = 6 } left && !--left { exit }'; }
+# The kernel's report of a violation, without registers and stack.
+report() { sed -n '/^kpkeys: BUG/,/end trace/p' | grep -E '^(kpkeys:|Pid:|RIP:|Call Trace| \[<)'; }
 
 # make bench: the same image with kpkeys off and on.
 cmd_bench() {

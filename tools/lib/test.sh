@@ -214,7 +214,8 @@ test_stress() {
 
 # The vmalloc test: every one of its parts, on two threads.
 test_vmalloc() {
-	must "vmalloc-$1" 120 default "kpkeys=$1 test_vmalloc.run_test_mask=8191 test_vmalloc.nr_threads=2 test_vmalloc.test_loop_count=200 test_vmalloc.nr_pcpu_objects=1000"
+	local loops=$((400 / $(arch_patience)))
+	must "vmalloc-$1" 120 default "kpkeys=$1 test_vmalloc.run_test_mask=8191 test_vmalloc.nr_threads=2 test_vmalloc.test_loop_count=$loops test_vmalloc.nr_pcpu_objects=$((loops * 10))"
 	must_calm
 	sed -nE 's/.*Summary: (\S+) passed: ([0-9]+) failed: ([0-9]+).*/\1 \2 \3/p' "$CONSOLE" |
 		awk '{ bad[$1] += $3; good[$1] += $2 } END { for (t in good) print bad[t] ? "not ok" : "ok", "vmalloc." t }' |

@@ -195,7 +195,7 @@ cmd_refresh() {
 	git -C "$REPO" rev-parse -q --verify base >/dev/null 2>&1 || die "$REPO is not a tree made by \`make tree\`"
 	cache_init
 	# The tree's state against its base, without touching its index.
-	cp "$(git -C "$REPO" rev-parse --git-path index --path-format=absolute 2>/dev/null || echo "$REPO/.git/index")" "$RUN/index"
+	cp "$(git -C "$REPO" rev-parse --path-format=absolute --git-path index)" "$RUN/index"
 	export GIT_INDEX_FILE=$RUN/index
 	git -C "$REPO" add -A
 	git -C "$REPO" diff --cached --name-status --no-renames base >"$RUN/status"
@@ -203,7 +203,7 @@ cmd_refresh() {
 
 	awk '$1 == "A" { print $2 }' "$RUN/status" | sort >"$RUN/added"
 	while read -r file; do
-		mkdir -p "$OVERLAY_DIR/${file%/*}"
+		mkdir -p "$OVERLAY_DIR/$(dirname "$file")"
 		cmp -s "$REPO/$file" "$OVERLAY_DIR/$file" || { cp "$REPO/$file" "$OVERLAY_DIR/$file" && say "overlay/$file"; }
 	done <"$RUN/added"
 	overlay_files | comm -13 "$RUN/added" - | while read -r file; do
@@ -215,7 +215,7 @@ cmd_refresh() {
 	: >"$RUN/patch.log"
 	{ awk '$1 != "A" { print $2 }' "$RUN/status"; patched_files "$PATCH_DIR"/*.patch; } | sort -u >"$RUN/files"
 	while read -r file; do
-		mkdir -p "$RUN/replay/${file%/*}"
+		mkdir -p "$RUN/replay/$(dirname "$file")"
 		git -C "$REPO" show "base:$file" >"$RUN/replay/$file"
 	done <"$RUN/files"
 	git -C "$RUN/replay" init -q
@@ -224,7 +224,7 @@ cmd_refresh() {
 	patches >"$RUN/series"
 	cut -d' ' -f1 "$RUN/files" | while read -r file; do
 		last=$(while read -r name; do
-			patched_files "$PATCH_DIR/$name" | grep -qxF "$file" && echo "$name"
+			! patched_files "$PATCH_DIR/$name" | grep -qxF "$file" || echo "$name"
 		done <"$RUN/series" | tail -n 1)
 		echo "${last:-NEW} $file"
 	done >"$RUN/owners"
@@ -263,7 +263,7 @@ write_patch() {
 	header=$(sed '/^---$/,$d; /^diff /,$d; /^--- /,$d' "$1")
 	{
 		printf '%s\n---\n' "$header"
-		git -C "$RUN/replay" diff -U1 --stat=72 --summary
+		git -C "$RUN/replay" diff --stat=72 --summary
 		echo
 		git -C "$RUN/replay" diff -U1 --no-renames | sed '/^index [0-9a-f]*\.\./d'
 	} >"$1.new"

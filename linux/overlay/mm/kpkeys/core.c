@@ -68,6 +68,7 @@ void __init kpkeys_init(void)
  * For code that allocates page tables before kpkeys_init().
  *
  * Context: Boot CPU, after early parameters have been parsed.
+ * Return: true if kpkeys_early_pgtable_alloc() must be used.
  */
 bool __init kpkeys_hardened_pgtables_early_enabled(void)
 {
