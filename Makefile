@@ -2,7 +2,7 @@
 # The front door. Everything is done by tools/kpkeys; `make help` lists it.
 
 .DEFAULT_GOAL := help
-COMMANDS := help run test test-series bench shell tree refresh apply series clean distclean
+COMMANDS := help run test test-series test-mutants bench shell tree refresh apply series clean distclean
 
 # On the command line these reach the tool; an ARCH of the environment does too.
 export ARCH LINUX DIR OUT

@@ -488,3 +488,45 @@ test_commit() {
 		kernel_make -j"$JOBS" "$ARCH_TARGET"
 	} >"$log" 2>&1 || fail "$(grep -m1 -E 'error|undefined reference|No rule' "$log")"
 }
+
+# make test-mutants: kernels with one defect each. The suites must notice every one of them.
+cmd_test_mutants() {
+	local file
+	prepare build
+	arch_describe
+	lock
+	for file in "$TOP"/tools/mutants/*.patch; do
+		step "$(basename "$file" .patch): $(head -n 1 "$file")" test_mutant "$file"
+	done
+	sync_tree
+	unlock
+	say "$PASSED passed, $FAILED failed, $SKIPPED skipped"
+	[ "$FAILED" = 0 ]
+}
+
+test_mutant() {
+	local log=$LOG_DIR/mutant.log
+	sync_tree
+	OUT_DIR=$BUILD/$ARCH-mutant
+	configure on
+	: >"$RUN/patch.log"
+	apply_patch "$1" "$TREE" || fail "the defect does not fit the source"
+	kernel_make -j"$JOBS" "$ARCH_TARGET" >"$log" 2>&1 || fail "it does not build: $(reason "$log")"
+	IMAGE=$RUN/mutant
+	rm -rf "$IMAGE" && mkdir "$IMAGE"
+	cp "$OUT_DIR/$ARCH_IMAGE" "$IMAGE/kernel"
+	build_initramfs
+	if ! boot mutant 10 default "kpkeys=on kpkeys.run=audit kunit.enable=1 kunit.filter_glob=kpkeys*"; then
+		say "# noticed: $WHY"
+		return
+	fi
+	ktap <"$CONSOLE" >"$RUN/mutant-cases"
+	[ "$(grep -c '^ok kpkeys' "$RUN/mutant-cases")" -gt 0 ] || fail "the suites did not run"
+	if grep '^not ok' "$RUN/mutant-cases" >"$RUN/noticed"; then
+		say "# noticed: $(sed 's/^not ok //' "$RUN/noticed" | head -n 3 | paste -sd' ')"
+	elif [ "$(exit_status audit)" != 0 ]; then
+		say "# noticed: audit"
+	else
+		fail "nothing noticed (log: $CONSOLE)"
+	fi
+}
