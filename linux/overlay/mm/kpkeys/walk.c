@@ -41,16 +41,29 @@ struct kpkeys_walk {
 	void *arg;
 };
 
+/*
+ * A page table can be freed, and its page be used for something else, while it
+ * is looked at: what is found there need not be the address of a page.
+ */
+static bool is_page(const void *table)
+{
+	return virt_addr_valid(table);
+}
+
 static int walk_pmds(struct kpkeys_walk *w, pmd_t *pmd, unsigned long addr)
 {
 	int i, ret;
+
+	if (!is_page(pmd))
+		return 0;
 
 	ret = w->fn(w->mm, pmd, KPKEYS_PMD, addr, w->arg);
 
 	for (i = 0; !ret && i < PTRS_PER_PMD; i++, pmd++, addr += PMD_SIZE) {
 		pmd_t val = READ_ONCE(*pmd);
 
-		if (!pmd_none(val) && pmd_present(val) && !pmd_leaf(val))
+		if (!pmd_none(val) && pmd_present(val) && !pmd_leaf(val) &&
+		    is_page((void *)pmd_page_vaddr(val)))
 			ret = w->fn(w->mm, (void *)pmd_page_vaddr(val),
 				    KPKEYS_PTE, addr, w->arg);
 	}
@@ -60,6 +73,9 @@ static int walk_pmds(struct kpkeys_walk *w, pmd_t *pmd, unsigned long addr)
 static int walk_puds(struct kpkeys_walk *w, pud_t *pud, unsigned long addr)
 {
 	int i, ret = 0;
+
+	if (!is_page(pud))
+		return 0;
 
 	if (!mm_pud_folded(w->mm))
 		ret = w->fn(w->mm, pud, KPKEYS_PUD, addr, w->arg);
@@ -76,6 +92,9 @@ static int walk_puds(struct kpkeys_walk *w, pud_t *pud, unsigned long addr)
 static int walk_p4ds(struct kpkeys_walk *w, p4d_t *p4d, unsigned long addr)
 {
 	int i, ret = 0;
+
+	if (!is_page(p4d))
+		return 0;
 
 	if (!mm_p4d_folded(w->mm))
 		ret = w->fn(w->mm, p4d, KPKEYS_P4D, addr, w->arg);
