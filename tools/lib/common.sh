@@ -86,7 +86,7 @@ progress() {
 		[ $((now - last)) -ge "$every" ] || continue
 		last=$now
 		n=$(wc -l <"$log")
-		if [ "$total" -gt 0 ]; then
+		if [ "$n" -lt "$total" ]; then
 			printf "%s: %d of about %d, %d s   $end" "$label" "$n" "$total" "$now"
 		else
 			printf "%s: %d lines, %d s   $end" "$label" "$n" "$now"

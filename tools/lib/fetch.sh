@@ -45,8 +45,13 @@ debian_mirror() {
 
 # debian_download PACKAGE DIR: from the first suite that carries it.
 debian_download() {
-	local package=$1 root=$2/apt mirror suite
+	local package=$1 root=$2/apt mirror suite reached=
 	mirror=$(debian_mirror)
+	if [ -z "$mirror" ]; then
+		# apt tells whose a mirror is only once it has seen its lists.
+		apt_as_root update || :
+		mirror=$(debian_mirror)
+	fi
 	if [ -z "$mirror" ]; then
 		echo "no Debian mirror in this machine's apt configuration (KPKEYS_DEBIAN_MIRROR can name one)"
 		return 1
@@ -55,14 +60,20 @@ debian_download() {
 		mkdir -p "$root"/{state/lists/partial,cache/archives/partial}
 		printf 'deb [signed-by=%s] %s %s main\n' \
 			/usr/share/keyrings/debian-archive-keyring.gpg "$mirror" "$suite" >"$root/sources.list"
-		if private_apt "$root" apt-get -qq -o APT::Update::Error-Mode=any update &&
-		   (cd "$2" && private_apt "$root" apt-get -qq download "$package"); then
-			rm -rf "$root"
-			return
+		if private_apt "$root" apt-get -qq -o APT::Update::Error-Mode=any update; then
+			reached=1
+			if (cd "$2" && private_apt "$root" apt-get -qq download "$package"); then
+				rm -rf "$root"
+				return
+			fi
 		fi
 		rm -rf "$root"
 	done
-	echo "no suite of $mirror carries $package"
+	if [ -n "$reached" ]; then
+		echo "$mirror carries no $package"
+	else
+		echo "$mirror cannot be reached"
+	fi
 	return 1
 }
 
