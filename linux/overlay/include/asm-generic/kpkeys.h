@@ -16,7 +16,8 @@
  *   arch_kpkeys_read_reg()		read the pkey register of this CPU
  *   arch_kpkeys_write_reg(reg)		write it; in force when it returns.
  *					Must be __always_inline.
- *   arch_supports_kpkeys()		may be called once features are known
+ *   arch_supports_kpkeys()		may be called once features are known;
+ *					not needed with an arch_kpkeys_init()
  */
 
 /* The pkeys that kpkeys manages. The default one is what all memory carries. */
