@@ -147,6 +147,14 @@ test_build_tests() {
 	cases "$output" || fail "$(grep -c '^not ok' "$output") of them"
 }
 
+# Invariant 3 of the design: nothing in the image writes the register, but what is inlined and
+# what is on a list.
+test_reg_writes() {
+	python3 "$TOP/tools/check-reg-writes" "$ARCH" "$IMAGE/kernel" >"$RUN/reg-writes" ||
+		{ sed 's/^/# /' "$RUN/reg-writes"; fail "see above"; }
+	sed 's/^/# /' "$RUN/reg-writes"
+}
+
 # ---- the booted kernel
 
 # KUnit in a mode; the result stays in $RUN/kunit-NAME for the comparison.
@@ -405,6 +413,7 @@ test_arch() {
 	step "$ARCH: builds without the feature" test_build off
 	step "$ARCH: no warnings in our files" test_warnings
 	step "$ARCH: what must not build does not build" test_build_tests
+	step "$ARCH: writes to the pkey register" test_reg_writes
 	step "$ARCH: KUnit, kpkeys on" test_kunit on default "kpkeys=on"
 	step "$ARCH: KUnit, kpkeys off" test_kunit off default "kpkeys=off"
 	step "$ARCH: suites of the kernel, off and on" test_same_suites

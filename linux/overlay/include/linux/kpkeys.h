@@ -15,6 +15,7 @@
 #ifndef _LINUX_KPKEYS_H
 #define _LINUX_KPKEYS_H
 
+#include <linux/array_size.h>
 #include <linux/build_bug.h>
 #include <linux/cleanup.h>
 #include <linux/errno.h>
@@ -60,19 +61,22 @@ struct ptdesc;
 
 /*
  * What each context may do to the memory of each pkey, as bits of the pkey
- * register. This table is the only place that says it; it is looked up at
- * compile time and does not exist in the image.
+ * register. This table is the only place that says it. It is looked up at
+ * compile time: what switches to a context contains its value as a constant.
  *
  * Every context must be able to write to memory with the default pkey, which
  * all ordinary memory carries, stacks and per-CPU data among it. Pkeys without
  * a column are not managed by kpkeys: their permissions are left as they are.
  */
-static const u64 kpkeys_ctx_table[KPKEYS_NR_CTX] __maybe_unused = {
+static const u64 kpkeys_ctx_table[] __maybe_unused = {
 	/*			pkey:	DEFAULT    PGTABLES   TEST */
 	[KPKEYS_CTX_DEFAULT]  = KPKEYS_PERMS(KPKEYS_RW, KPKEYS_RO, KPKEYS_RO),
 	[KPKEYS_CTX_PGTABLES] = KPKEYS_PERMS(KPKEYS_RW, KPKEYS_RW, KPKEYS_RO),
 	[KPKEYS_CTX_TEST]     = KPKEYS_PERMS(KPKEYS_RW, KPKEYS_RO, KPKEYS_RW),
 };
+
+/* What has no row would be allowed everything where allowing is a bit not set. */
+static_assert(ARRAY_SIZE(kpkeys_ctx_table) == KPKEYS_NR_CTX);
 
 DECLARE_STATIC_KEY_FALSE(kpkeys_enabled_key);
 
@@ -238,6 +242,12 @@ struct kpkeys_guard {
 	DEFINE_CLASS(_name, struct kpkeys_guard, (void)_T,		\
 		     ((struct kpkeys_guard) { KPKEYS_PKEY_REG_INVAL }), void) \
 	DEFINE_CLASS_IS_UNCONDITIONAL(_name)
+
+/*
+ * For code that borrows the thread of other code, such as softirqs: whatever
+ * that has opened is closed in the meantime.
+ */
+KPKEYS_GUARD(kpkeys_default, KPKEYS_CTX_DEFAULT);
 
 /*
  * kpkeys_hardened_pgtables: every page-table page (PTP) carries

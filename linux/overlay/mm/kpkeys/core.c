@@ -19,7 +19,7 @@
 
 static bool kpkeys_param __initdata = true;
 
-DEFINE_STATIC_KEY_FALSE(kpkeys_enabled_key);
+DEFINE_STATIC_KEY_FALSE_RO(kpkeys_enabled_key);
 EXPORT_SYMBOL_GPL(kpkeys_enabled_key);
 
 static int __init kpkeys_parse_param(char *arg)

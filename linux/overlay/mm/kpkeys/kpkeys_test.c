@@ -6,6 +6,7 @@
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/gfp.h>
+#include <linux/interrupt.h>
 #include <linux/kpkeys.h>
 #include <linux/kthread.h>
 #include <linux/sched.h>
@@ -367,6 +368,30 @@ static void test_pended_irq_in_guard(struct kunit *test)
 	run_irq(test, true);
 }
 
+static void softirq_fn(struct tasklet_struct *tasklet)
+{
+	irq_fn((void *)tasklet->data);
+}
+
+/* Softirqs are called by the code that enables bottom halves, as its guest. */
+static void test_softirq_in_guard(struct kunit *test)
+{
+	struct irq_args args = { .page = protected_page(test) };
+	struct tasklet_struct tasklet;
+
+	tasklet_setup(&tasklet, softirq_fn);
+	tasklet.data = (unsigned long)&args;
+
+	scoped_guard(kpkeys_test) {
+		local_bh_disable();
+		tasklet_schedule(&tasklet);
+		local_bh_enable();
+		KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+	}
+	tasklet_kill(&tasklet);
+	expect_irq_args(test, &args);
+}
+
 static void test_ipi_in_guard(struct kunit *test)
 {
 	long *page = protected_page(test);
@@ -402,6 +427,7 @@ static struct kunit_case kpkeys_cases[] = {
 	KUNIT_CASE(test_migration),
 	KUNIT_CASE(test_irq_in_guard),
 	KUNIT_CASE(test_pended_irq_in_guard),
+	KUNIT_CASE(test_softirq_in_guard),
 	KUNIT_CASE(test_ipi_in_guard),
 	{}
 };

@@ -41,7 +41,7 @@ static unsigned int nr_boot_ranges __ro_after_init;
 static phys_addr_t early_next __initdata;
 static phys_addr_t early_end __initdata;
 
-DEFINE_STATIC_KEY_FALSE(kpkeys_hardened_pgtables_key);
+DEFINE_STATIC_KEY_FALSE_RO(kpkeys_hardened_pgtables_key);
 EXPORT_SYMBOL_GPL(kpkeys_hardened_pgtables_key);
 
 static int __init add_boot_range(unsigned long start, unsigned int nr_pages,
@@ -91,22 +91,25 @@ phys_addr_t __init kpkeys_early_pgtable_alloc(void)
 	return page;
 }
 
-static void __init protect_early_pgtables(void)
+static int __init protect_early_pgtables(void)
 {
 	unsigned int i;
+	int err;
 
 	for (i = 0; i < nr_boot_ranges; i++) {
 		struct boot_range *r = &boot_ranges[i];
 		unsigned int left = EARLY_CHUNK_SIZE / PAGE_SIZE - r->nr_pages;
 
-		if (WARN_ON(set_memory_pkey(r->start, EARLY_CHUNK_SIZE / PAGE_SIZE,
-					    KPKEYS_PKEY_PGTABLES)))
-			continue;
+		err = set_memory_pkey(r->start, EARLY_CHUNK_SIZE / PAGE_SIZE,
+				      KPKEYS_PKEY_PGTABLES);
+		if (err)
+			return err;
 
 		if (left)
 			kpkeys_pool_add_boot_pages(virt_to_page(r->start) + r->nr_pages,
 						   left);
 	}
+	return 0;
 }
 
 /**
@@ -135,15 +138,19 @@ int __init kpkeys_protect_static_pgtable(void *addr, int nr_pages)
  */
 void __init kpkeys_hardened_pgtables_init(void)
 {
+	int err;
+
 	if (!kpkeys_enabled())
 		return;
 
 	kpkeys_pool_init();
 	/* Setters first: they must be able to write to what is tagged next. */
 	static_branch_enable(&kpkeys_hardened_pgtables_key);
-	protect_early_pgtables();
-	WARN_ON(arch_kpkeys_protect_static_pgtables());
-	pr_info("page tables are protected\n");
+	err = protect_early_pgtables() ?: arch_kpkeys_protect_static_pgtables();
+	if (err)
+		pr_err("some page tables of early boot are NOT protected: error %d\n", err);
+	else
+		pr_info("page tables are protected\n");
 }
 
 /**

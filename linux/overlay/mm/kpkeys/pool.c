@@ -64,6 +64,7 @@ struct kpkeys_pool;
  * @nr_free: Their number
  * @nr_pages: Size of the block
  * @page: First page
+ * @tagged: All pages carry the pkey; false while that is being changed
  * @boot: Memory from before the page allocator was up; is never given back
  * @used: Bit set: the page is a page-table page. Also catches double frees.
  */
@@ -75,6 +76,7 @@ struct kpkeys_block {
 	unsigned int nr_free;
 	unsigned int nr_pages;
 	struct page *page;
+	bool tagged;
 	bool boot;
 	unsigned long used[];
 };
@@ -237,7 +239,7 @@ static struct kpkeys_block *block_create(struct kpkeys_pool *pool, struct page *
 	block->page = page;
 	block->nr_pages = nr_pages;
 
-	/* From now on the audit expects the pkey on these pages, or finds none. */
+	/* The audit must find whose pages these are once they carry the pkey. */
 	scoped_guard(raw_spinlock_irqsave, &pool->lock)
 		list_add(&block->all, &pool->all);
 	return block;
@@ -260,6 +262,7 @@ static void block_publish(struct kpkeys_block *block)
 
 	guard(raw_spinlock_irqsave)(&pool->lock);
 
+	block->tagged = true;
 	pool->nr_blocks++;
 	pool->nr_pages += block->nr_pages;
 	for (i = 0; i < block->nr_pages; i++) {
@@ -279,6 +282,7 @@ static bool block_release(struct kpkeys_block *block)
 	struct page *page = block->page;
 	unsigned int i, nr_pages = block->nr_pages;
 
+	block->tagged = false;
 	for (i = 0; i < nr_pages; i++)
 		set_page_block(page + i, NULL);
 
@@ -439,6 +443,16 @@ static int protect_block(struct kpkeys_block *block)
 }
 
 /*
+ * Freed vmalloc memory stays mapped until its range is purged: do not leave a
+ * writable alias of what becomes page tables.
+ */
+static void unmap_aliases(gfp_t gfp)
+{
+	if (gfpflags_allow_blocking(gfp) && system_state >= SYSTEM_RUNNING)
+		vm_unmap_aliases();
+}
+
+/*
  * Adds the largest block that can be had. Only the smallest size is worth
  * reclaiming memory for; it is four pages, so that a refill that uses up to
  * three of the reserve to split the linear map down to pages replaces them.
@@ -474,13 +488,7 @@ static bool refill(int nid, gfp_t gfp)
 			return false;
 		}
 
-		/*
-		 * Freed vmalloc memory stays mapped until its range is purged:
-		 * do not leave a writable alias of what becomes page tables.
-		 */
-		if (gfpflags_allow_blocking(gfp) && system_state >= SYSTEM_RUNNING)
-			vm_unmap_aliases();
-
+		unmap_aliases(gfp);
 		if (!protect_block(block)) {
 			block_publish(block);
 			replenish_reserve();
@@ -506,10 +514,11 @@ static void refill_work_fn(struct work_struct *work)
 
 static DECLARE_WORK(refill_work, refill_work_fn);
 
-static void refill_later(void)
+/* Early in boot the next work that is scheduled finds what has been left. */
+static void do_later(struct work_struct *work)
 {
 	if (system_state >= SYSTEM_SCHEDULING)
-		schedule_work(&refill_work);
+		schedule_work(work);
 }
 
 /*
@@ -524,6 +533,7 @@ static struct page *alloc_direct(gfp_t gfp, unsigned int order)
 	if (!page)
 		return NULL;
 
+	unmap_aliases(gfp);
 	set_page_block(page, &direct_block);
 	atomic_long_add(1L << order, &nr_direct);
 	if (!set_memory_pkey((unsigned long)page_address(page), 1 << order,
@@ -580,7 +590,7 @@ static struct page *alloc_single(gfp_t gfp)
 		return take_reserved_page();
 
 	if (!gfpflags_allow_blocking(gfp)) {
-		refill_later();
+		do_later(&refill_work);
 		return NULL;
 	}
 
@@ -638,7 +648,7 @@ struct ptdesc *kpkeys_pgtable_alloc(gfp_t gfp, unsigned int order)
 
 		if (!gfpflags_allow_blocking(gfp) &&
 		    READ_ONCE(block->pool->nr_free) < LOW_PAGES)
-			refill_later();
+			do_later(&refill_work);
 	}
 
 	if (gfp & __GFP_ZERO) {
@@ -659,8 +669,8 @@ bool __kpkeys_pgtable_free(struct ptdesc *pt)
 		return false;
 
 	if (block == &direct_block) {
-		if (llist_add(&page->pcp_llist, &direct_free_list))
-			schedule_work(&direct_free_work);
+		llist_add(&page->pcp_llist, &direct_free_list);
+		do_later(&direct_free_work);
 		return true;
 	}
 
@@ -840,14 +850,14 @@ enum kpkeys_page_state kpkeys_pool_page_state(struct page *page)
 	}
 
 	page = compound_head(page);
-	if (PageTable(page) && page_block(page) == &direct_block)
+	if (page_block(page) == &direct_block)
 		return KPKEYS_PAGE_PTP;
 	return KPKEYS_PAGE_NONE;
 }
 
 /**
  * kpkeys_pool_walk_ranges() - Visit the memory of the pool
- * @fn: Called for each block
+ * @fn: Called for each block whose pages carry the pkey
  * @arg: Passed to @fn
  *
  * Context: Other CPUs must be stopped.
@@ -861,6 +871,8 @@ void kpkeys_pool_walk_ranges(kpkeys_range_fn fn, void *arg)
 		list_for_each_entry(block, &pools[nid].all, all) {
 			unsigned long start = (unsigned long)page_address(block->page);
 
+			if (!block->tagged)
+				continue;
 			fn(start, start + block->nr_pages * PAGE_SIZE, arg);
 		}
 	}

@@ -74,6 +74,9 @@ int __init arch_kpkeys_protect_static_pgtables(void)
 /* Runs on the stack of the task that faulted, in place of what it did. */
 static void __noreturn kpkeys_die(void)
 {
+	/* What it had opened has come back with the return from the signal. */
+	kpkeys_set_context(KPKEYS_CTX_DEFAULT);
+
 	if (in_interrupt())
 		panic("Fatal exception in interrupt");
 	if (panic_on_oops)

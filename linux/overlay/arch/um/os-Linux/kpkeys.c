@@ -21,7 +21,7 @@
 #include <kern_util.h>
 #include <os.h>
 
-int um_kpkeys_on;
+int um_kpkeys_on __attribute__((__section__(".data..ro_after_init")));
 
 /**
  * os_kpkeys_init() - Allocate host pkeys and load the default register value
