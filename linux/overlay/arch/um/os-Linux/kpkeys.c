@@ -16,12 +16,13 @@
 #include <sys/ucontext.h>
 #include <unistd.h>
 #include <generated/asm-offsets.h>
+#include <init.h>
 #include <sysdep/pkru.h>
 #include <kpkeys_os.h>
 #include <kern_util.h>
 #include <os.h>
 
-int um_kpkeys_on __attribute__((__section__(".data..ro_after_init")));
+int um_kpkeys_on __section(".data..ro_after_init");
 
 /**
  * os_kpkeys_init() - Allocate host pkeys and load the default register value
