@@ -13,15 +13,6 @@
 #define FAULTS	"/sys/kernel/debug/fail_page_alloc/"
 #define ROUNDS	40
 
-static void set(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY);
-
-	if (fd < 0 || write(fd, value, strlen(value)) < 0)
-		die("%s: cannot write \"%s\": %s", path, value, strerror(errno));
-	close(fd);
-}
-
 /* Page tables at many places; returns whether the kernel refused something. */
 static int churn(void)
 {
@@ -61,21 +52,21 @@ int main(void)
 
 	before = kpkeys_stat("ptps_protected");
 
-	set(FAULTS "task-filter", "Y");
-	set(FAULTS "ignore-gfp-wait", "N");
-	set(FAULTS "min-order", "0");
-	set(FAULTS "verbose", "0");
-	set(FAULTS "interval", "1");
-	set(FAULTS "times", "-1");
-	set(FAULTS "probability", "5");
+	write_file(FAULTS "task-filter", "Y");
+	write_file(FAULTS "ignore-gfp-wait", "N");
+	write_file(FAULTS "min-order", "0");
+	write_file(FAULTS "verbose", "0");
+	write_file(FAULTS "interval", "1");
+	write_file(FAULTS "times", "-1");
+	write_file(FAULTS "probability", "5");
 
 	pid = fork();
 	if (!pid) {
-		set("/proc/self/make-it-fail", "1");
+		write_file("/proc/self/make-it-fail", "1");
 		_exit(churn() ? 42 : 0);
 	}
 	waitpid(pid, &status, 0);
-	set(FAULTS "probability", "0");
+	write_file(FAULTS "probability", "0");
 
 	if (WIFSIGNALED(status))
 		printf("faults: the process was killed by signal %d\n", WTERMSIG(status));

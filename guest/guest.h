@@ -37,6 +37,15 @@ static inline void die(const char *fmt, ...)
 	_exit(1);
 }
 
+static inline void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		die("%s: cannot write \"%s\": %s", path, text, strerror(errno));
+	close(fd);
+}
+
 static inline u64 now_ns(void)
 {
 	struct timespec ts;

@@ -19,15 +19,6 @@
 #define STRIDE	(2UL << 20)	/* one page table a page */
 #define NR_PTPS	256
 
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		die("%s: cannot write \"%s\": %s", path, text, strerror(errno));
-	close(fd);
-}
-
 /* The number in @path, behind @name if that is given. */
 static long long read_number(const char *path, const char *name)
 {
