@@ -25,6 +25,17 @@ deps_table() {
 		;;
 	test) echo "sparse sparse --version" ;;
 	emulate) echo "qemu-system-x86 qemu-system-x86_64 --version" ;;
+	qemu) cat <<-'END'
+		ninja-build           ninja --version
+		pkg-config            pkg-config --version
+		libglib2.0-dev        pkg-config --atleast-version=2.66 glib-2.0 gthread-2.0
+		libfdt-dev            echo '#include <libfdt.h>' | gcc -E -xc - -o /dev/null
+		zlib1g-dev            pkg-config zlib
+		python3-venv          /usr/bin/python3 -c 'import ensurepip, venv'
+		gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc --version
+		libc6-dev-arm64-cross printf 'int main(){return 0;}' | aarch64-linux-gnu-gcc -static -xc - -o /dev/null
+		END
+		;;
 	debian) echo "debian-archive-keyring test -e /usr/share/keyrings/debian-archive-keyring.gpg" ;;
 	upstream) printf '%s\n' "curl curl --version" "ca-certificates test -e /etc/ssl/certs/ca-certificates.crt" ;;
 	esac

@@ -442,6 +442,7 @@ cmd_test() {
 	[ "$ARCH" != all ] || mapfile -t arches < <(for arch in "${ARCHES[@]}"; do ! has_backend "$arch" || echo "$arch"; done)
 	has_backend "${arches[0]}" || use_arch "${arches[0]}"
 	cache_init
+	[[ $ARCH != all && $ARCH != arm64 ]] || need qemu
 	need build test
 	lock
 	sync_tree
@@ -452,6 +453,7 @@ cmd_test() {
 	step "make apply" test_apply
 	step "make series" test_series_mails
 	step "make tree, make refresh" test_refresh
+	[[ $ARCH != all && $ARCH != arm64 ]] || test_qemu
 	for arch in "${arches[@]}"; do
 		test_arch "$arch"
 	done

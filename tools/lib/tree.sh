@@ -46,9 +46,29 @@ put_if_changed() {
 	cmp -s "$1" "$2" || { mkdir -p "${2%/*}" && cp --remove-destination "$1" "$2"; }
 }
 
+# put_staged BASE STAGED TREE LIST: makes TREE, a copy of BASE, BASE with the files of STAGED. LIST is
+# where it notes which files of TREE are not those of BASE.
+put_staged() {
+	local base=$1 staged=$2 tree=$3 list=$4 file
+	(cd "$staged" && find . -type f -printf '%P\n' | sort) >"$list.new"
+	while read -r file; do
+		if [ -f "$base/$file" ]; then
+			put_if_changed "$base/$file" "$tree/$file"
+		else
+			rm -f "$tree/$file"
+		fi
+	done < <(comm -23 "$list" "$list.new")
+	# From here on TREE may hold the old files and the new ones: both are listed.
+	sort -u -o "$list" "$list" "$list.new"
+	while read -r file; do
+		put_if_changed "$staged/$file" "$tree/$file"
+	done <"$list.new"
+	mv "$list.new" "$list"
+}
+
 # sync_tree: sets TREE, the patched copy of BASE that is built. Call it with the lock held.
 sync_tree() {
-	local staged=$RUN/staged file work
+	local staged=$RUN/staged work
 	find_source
 	work=$KPKEYS_CACHE/build/$(basename "$BASE")
 	[ -z "${LINUX:-}" ] || work=$work-$(sha256sum <<<"$BASE" | cut -c1-8)
@@ -64,20 +84,7 @@ sync_tree() {
 		cp -al "$BASE" "$TREE.new" && mv -T "$TREE.new" "$TREE"
 	fi
 	touch "$work/files"
-	(cd "$staged" && find . -type f -printf '%P\n' | sort) >"$work/files.new"
-	while read -r file; do
-		if [ -f "$BASE/$file" ]; then
-			put_if_changed "$BASE/$file" "$TREE/$file"
-		else
-			rm -f "$TREE/$file"
-		fi
-	done < <(comm -23 "$work/files" "$work/files.new")
-	# From here on TREE may hold the old files and the new ones: both are listed.
-	sort -u -o "$work/files" "$work/files" "$work/files.new"
-	while read -r file; do
-		put_if_changed "$staged/$file" "$TREE/$file"
-	done <"$work/files.new"
-	mv "$work/files.new" "$work/files"
+	put_staged "$BASE" "$staged" "$TREE" "$work/files"
 }
 
 # A tree of the user's may change between two runs; what was built in it stays there.
