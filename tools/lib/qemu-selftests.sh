@@ -273,10 +273,9 @@ test_poe_selftests() {
 	calm || fail "not provoked by a test: $WHY (log: $CONSOLE)"
 }
 
-# poe_bench QEMU...: the benchmarks in each, in turn, three times. Prints of each operation the least
-# nanoseconds, which other load on the host changes less than the median, and in brackets the worst
-# of the three medians, which shows what is slow in some boots only; and, of more than one QEMU, the
-# ratio of the least nanoseconds, the last to the first.
+# poe_bench QEMU...: the benchmarks in each, in turn, three times; of each the least nanoseconds of
+# an operation, which other load on the host changes less than the median, and its ratio to the
+# first QEMU that can do it.
 poe_bench() {
 	local qemu n round
 	poe_build
@@ -292,22 +291,23 @@ poe_bench() {
 		done
 	done
 	awk -v last="$n" '
+		$3 == "none" { next }
 		{
 			if (!($2 in seen)) { seen[$2] = 1; order[++count] = $2 }
-			if ($3 == "none") next
 			ns = $NF
-			median = $3
 			sub(/.*=/, "", ns)
-			sub(/.*=/, "", median)
 			if (!(($2, $1) in v) || ns + 0 < v[$2, $1]) v[$2, $1] = ns + 0
-			if (median + 0 > m[$2, $1]) m[$2, $1] = median + 0
 		}
 		END {
 			for (i = 1; i <= count; i++) {
 				name = order[i]
 				line = sprintf("%-20s", name)
-				for (n = 1; n <= last; n++) line = line sprintf(" %12s %-14s", (name, n) in v ? v[name, n] : "-", (name, n) in v ? "(" m[name, n] ")" : "")
-				if (last > 1 && (name, 1) in v && (name, last) in v) line = line sprintf(" %8.2f", v[name, last] / v[name, 1])
+				first = 0
+				for (n = 1; n <= last; n++) {
+					if (!((name, n) in v)) { line = line sprintf(" %12s %6s", "-", ""); continue }
+					if (!first) first = n
+					line = line sprintf(" %12.0f %6.2f", v[name, n], v[name, n] / v[name, first])
+				}
 				print line
 			}
 		}' "$RUN/poe-bench"

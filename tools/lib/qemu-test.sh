@@ -129,9 +129,13 @@ cmd_bench_qemu() {
 	say "Bare metal, EL1: ns for each operation, the least of 3 runs"
 	qemu_bare_bench "${bins[@]:1}"
 	say
-	say "Linux: ns for each operation, the least of 3 runs"
-	printf '%-20s %14s %14s %14s\n' "" stock series "flush"
-	poe_bench "${bins[@]}"
+	say "Linux: ns for each operation, the least of 3 runs, and its ratio to the first column"
+	# The last -cpu counts.
+	printf '#!/bin/sh\nexec %q "$@" -cpu %s,s1poe=off\n' "${bins[1]}" "$POE_CPU" >"$RUN/qemu-off"
+	chmod +x "$RUN/qemu-off"
+	poe_bench "${bins[0]}" "$RUN/qemu-off" "${bins[@]:1}" >"$RUN/linux-bench"
+	printf '%-20s %12s %6s %12s %6s %12s %6s %12s %6s\n' "" stock "" s1poe=off "" series "" flush ""
+	grep -E '^[a-z0-9-]+ +[0-9-]' "$RUN/linux-bench"
 }
 
 # qemu_bare_bench POE FLUSH
