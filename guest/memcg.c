@@ -83,7 +83,13 @@ int main(void)
 	if (read(ready[0], &byte, 1) != 1)
 		die("no word from the child");
 	charged = read_number(CGROUP "/memory.current", NULL);
-	tables = read_number(CGROUP "/memory.stat", "pagetables");
+	/* Statistics lag behind by seconds. */
+	for (i = 0; i < 50; i++) {
+		tables = read_number(CGROUP "/memory.stat", "pagetables");
+		if (tables >= wanted)
+			break;
+		usleep(100000);
+	}
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
 	printf("memcg: charged=%lld pagetables=%lld wanted=%lld\n", charged, tables,
