@@ -99,6 +99,8 @@ int main(void)
 	write_file(CGROUP "/memory.max", "524288");
 	pid = start_child(NR_PTPS, ready[1]);
 	waitpid(pid, &status, 0);
+	/* The kernel may still be printing its report; do not mix with that. */
+	sleep(1);
 	printf("memcg: over its limit the child was %s\n",
 	       WIFSIGNALED(status) ? "killed" : "NOT killed");
 	failed |= !WIFSIGNALED(status);

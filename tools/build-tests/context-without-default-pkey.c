@@ -1,4 +1,5 @@
 /* must not build: kpkeys context cannot write to ordinary memory */
+/* only: um x86_64 */
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A context that may only read ordinary memory could not use its stack. Have one: where page

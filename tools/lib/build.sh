@@ -76,8 +76,35 @@ build_image() {
 	build_kernel "$1"
 	mkdir -p "$IMAGE"
 	cp "$OUT_DIR/$ARCH_IMAGE" "$IMAGE/kernel"
+	# With symbols; for some it is the same file.
+	cp "$OUT_DIR/${ARCH_ELF:-$ARCH_IMAGE}" "$IMAGE/vmlinux"
 	build_initramfs
 	unlock
+}
+
+# find_busybox: sets BUSYBOX, a static one for ARCH: the host's, or Debian's for a foreign CPU. Only
+# `make shell` cannot do without; then it is empty.
+find_busybox() {
+	local dir=$KPKEYS_CACHE/src/busybox-$ARCH get=$RUN/busybox
+	BUSYBOX=/bin/busybox
+	[ -n "${ARCH_CROSS:-}" ] || return 0
+	BUSYBOX=$dir/bin/busybox
+	[ ! -x "$BUSYBOX" ] || return 0
+	mkdir -p "$get"
+	if command -v apt-get >/dev/null && need debian && progress "fetching busybox (ARCH=$ARCH)" \
+			"$LOG_DIR/busybox.log" 0 foreign_busybox "$get"; then
+		mv -T "$get/root" "$dir"
+	else
+		say "no busybox for ARCH=$ARCH ($(reason "$LOG_DIR/busybox.log")): its shell will be missing"
+		BUSYBOX=
+	fi
+	rm -rf "$get"
+}
+
+foreign_busybox() {
+	local APT_ARCH=$ARCH DEBIAN_SUITES=(stable)
+	debian_download busybox-static "$1" && dpkg-deb -x "$1"/busybox-static_*.deb "$1/root"
+	[ -e "$1/root/bin/busybox" ] || { mkdir -p "$1/root/bin" && mv "$1/root/usr/bin/busybox" "$1/root/bin/"; }
 }
 
 build_initramfs() {
@@ -86,10 +113,13 @@ build_initramfs() {
 		build_failed "$log" "guest/"
 	rm -rf "$root"
 	mkdir -p "$root"/{bin,dev,proc,sys,tmp}
-	cp /bin/busybox "$root/bin/"
-	/bin/busybox --list | while read -r name; do
-		[ "$name" = busybox ] || ln -s busybox "$root/bin/$name"
-	done
+	find_busybox
+	if [ -n "$BUSYBOX" ]; then
+		cp "$BUSYBOX" "$root/bin/"
+		/bin/busybox --list | while read -r name; do
+			[ "$name" = busybox ] || ln -s busybox "$root/bin/$name"
+		done
+	fi
 	cp --remove-destination "$BUILD/guest-$ARCH"/* "$root/bin/"
 	mv "$root/bin/init" "$root/init"
 	(cd "$root" && find . | sort | cpio -o -H newc -R 0:0 --quiet) >"$IMAGE/initramfs.cpio"

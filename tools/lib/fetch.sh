@@ -21,7 +21,8 @@ check_tree() {
 		die "LINUX=$1: this is Linux $version; kpkeys needs $KERNEL_SERIES"
 }
 
-# apt in a private root: the machine's proxies and keys, none of its sources or state.
+# apt in a private root: the machine's proxies and keys, none of its sources or state. For the CPUs of
+# APT_ARCH, if that is set.
 private_apt() {
 	local root=$1 tool=$2
 	shift 2
@@ -29,6 +30,7 @@ private_apt() {
 		-o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null \
 		-o Dir::State="$root/state" -o Dir::State::status=/dev/null \
 		-o Dir::Cache="$root/cache" -o APT::Sandbox::User= \
+		${APT_ARCH:+-o APT::Architecture=$APT_ARCH -o APT::Architectures=$APT_ARCH} \
 		-o Acquire::Languages=none -o Acquire::Retries=2 "$@"
 }
 

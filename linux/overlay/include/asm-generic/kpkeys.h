@@ -53,6 +53,14 @@
 #endif
 
 /*
+ * Whether no mapping of a page lets the kernel write to it, whatever its pkey.
+ * @addr is in the linear map, and that of a page table of the kernel image.
+ */
+#ifndef arch_kpkeys_is_readonly
+#define arch_kpkeys_is_readonly(addr)	false
+#endif
+
+/*
  * Functions that the architecture implements for mm/kpkeys/. They are not for
  * other callers.
  */

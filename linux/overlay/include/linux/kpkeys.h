@@ -178,6 +178,36 @@ static __always_inline void kpkeys_restore_pkey_reg(u64 pkey_reg)
 	kpkeys_count_reg_write();
 }
 
+/**
+ * kpkeys_exception_enter() - Close what the interrupted code has opened
+ *
+ * For the entry code of interrupts and exceptions: their handlers start in the
+ * default context, whatever they interrupt.
+ *
+ * Context: Exception entry from kernel mode; must not be instrumented.
+ * Return: for kpkeys_exception_exit()
+ */
+static __always_inline u64 kpkeys_exception_enter(void)
+{
+	return kpkeys_set_context(KPKEYS_CTX_DEFAULT);
+}
+
+/**
+ * kpkeys_exception_exit() - Give the interrupted code its context back
+ * @pkey_reg: What the matching kpkeys_exception_enter() returned
+ *
+ * To be called before the thread can be preempted on the way back: it is
+ * switched out with the register that its section needs, and whoever runs next
+ * has its own. May be called again after that.
+ *
+ * Context: Exception exit to kernel mode; must not be instrumented.
+ */
+static __always_inline void kpkeys_exception_exit(u64 pkey_reg)
+{
+	if (pkey_reg != KPKEYS_PKEY_REG_INVAL && arch_kpkeys_read_reg() != pkey_reg)
+		kpkeys_restore_pkey_reg(pkey_reg);
+}
+
 int set_memory_pkey(unsigned long addr, int nr_pages, int pkey);
 void __init kpkeys_init(void);
 
@@ -194,6 +224,13 @@ static inline u64 kpkeys_set_context(const int ctx)
 }
 
 static inline void kpkeys_restore_pkey_reg(u64 pkey_reg) {}
+
+static __always_inline u64 kpkeys_exception_enter(void)
+{
+	return KPKEYS_PKEY_REG_INVAL;
+}
+
+static __always_inline void kpkeys_exception_exit(u64 pkey_reg) {}
 
 static inline int set_memory_pkey(unsigned long addr, int nr_pages, int pkey)
 {
@@ -297,16 +334,18 @@ static __always_inline void kpkeys_lazy_mmu_enter(void)
  * entered inside the guard of another context.
  *
  * Context: Task context, as lazy_mmu_mode_disable().
+ * Return: true if the register was written.
  */
-static __always_inline void kpkeys_lazy_mmu_leave(void)
+static __always_inline bool kpkeys_lazy_mmu_leave(void)
 {
-	if (kpkeys_hardened_pgtables_enabled())
-		kpkeys_set_context(KPKEYS_CTX_DEFAULT);
+	return kpkeys_hardened_pgtables_enabled() &&
+	       kpkeys_set_context(KPKEYS_CTX_DEFAULT) != KPKEYS_PKEY_REG_INVAL;
 }
 
 void __init kpkeys_hardened_pgtables_init(void);
 bool __init kpkeys_hardened_pgtables_early_enabled(void);
 phys_addr_t __init kpkeys_early_pgtable_alloc(void);
+void *kpkeys_vmemmap_pgtable_alloc(void);
 int __init kpkeys_protect_static_pgtable(void *addr, int nr_pages);
 
 /*
@@ -318,6 +357,26 @@ int __init arch_kpkeys_protect_static_pgtables(void);
 #ifdef CONFIG_KPKEYS_DEBUG
 void *kpkeys_test_free_ptp(void);
 #endif
+
+/* Both ends of a range, each in a block of a PUD that becomes pages. */
+#define KPKEYS_SPLIT_PAGES	4
+
+/**
+ * struct kpkeys_split - A split of the linear map in progress
+ * @list: Private
+ * @task: Who splits
+ * @nr: Number of @pages
+ * @pages: Page tables at hand
+ */
+struct kpkeys_split {
+	struct list_head list;
+	struct task_struct *task;
+	unsigned int nr;
+	struct page *pages[KPKEYS_SPLIT_PAGES];
+};
+
+void kpkeys_split_begin(struct kpkeys_split *split);
+void kpkeys_split_end(struct kpkeys_split *split);
 
 struct ptdesc *kpkeys_pgtable_alloc(gfp_t gfp, unsigned int order);
 bool __kpkeys_pgtable_free(struct ptdesc *pt);
@@ -345,7 +404,14 @@ static inline bool kpkeys_hardened_pgtables_enabled(void)
 KPKEYS_GUARD_NOOP(kpkeys_hardened_pgtables);
 
 static inline void kpkeys_lazy_mmu_enter(void) {}
-static inline void kpkeys_lazy_mmu_leave(void) {}
+static inline bool kpkeys_lazy_mmu_leave(void)
+{
+	return false;
+}
+
+struct kpkeys_split {};
+static inline void kpkeys_split_begin(struct kpkeys_split *split) {}
+static inline void kpkeys_split_end(struct kpkeys_split *split) {}
 static inline void kpkeys_hardened_pgtables_init(void) {}
 
 static inline bool kpkeys_hardened_pgtables_early_enabled(void)
@@ -356,6 +422,11 @@ static inline bool kpkeys_hardened_pgtables_early_enabled(void)
 static inline phys_addr_t kpkeys_early_pgtable_alloc(void)
 {
 	return 0;
+}
+
+static inline void *kpkeys_vmemmap_pgtable_alloc(void)
+{
+	return NULL;
 }
 
 static inline struct ptdesc *kpkeys_pgtable_alloc(gfp_t gfp, unsigned int order)

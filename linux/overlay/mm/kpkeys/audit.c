@@ -130,10 +130,13 @@ static int check_table(struct mm_struct *mm, void *table, enum kpkeys_level leve
 
 	audit->nr[level][mm != &init_mm]++;
 	audit->nr_seen++;
-	if (!test_bit(pfn, audit->tagged))
-		violation(audit, pfn, PTP_WITHOUT_PKEY);
-	else if (!test_bit(pfn, audit->known))
+	if (!test_bit(pfn, audit->tagged)) {
+		/* Those in .rodata cannot be written to in any context. */
+		if (!arch_kpkeys_is_readonly((unsigned long)table))
+			violation(audit, pfn, PTP_WITHOUT_PKEY);
+	} else if (!test_bit(pfn, audit->known)) {
 		violation(audit, pfn, PTP_UNKNOWN);
+	}
 	return 0;
 }
 

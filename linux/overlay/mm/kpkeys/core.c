@@ -109,7 +109,8 @@ int set_memory_pkey(unsigned long addr, int nr_pages, int pkey)
 		return -EINVAL;
 
 	end = addr + (unsigned long)nr_pages * PAGE_SIZE;
-	if (end < addr || !virt_addr_valid(addr) || !virt_addr_valid(end - 1))
+	if (end < addr || !virt_addr_valid((void *)addr) ||
+	    !virt_addr_valid((void *)(end - 1)))
 		return -EINVAL;
 
 #ifdef CONFIG_KPKEYS_DEBUG

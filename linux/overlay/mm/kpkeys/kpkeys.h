@@ -10,6 +10,9 @@
 extern atomic_long_t kpkeys_nr_key_changes;
 #endif
 
+/* A page table of .rodata: no pkey, no context can write to it. */
+#define KPKEYS_NO_PKEY	(-1)
+
 /* report.c: print what was hit; the architecture prints the rest of the oops. */
 void kpkeys_report_fault(unsigned long addr, bool write, int pkey, u64 pkey_reg);
 

@@ -12,6 +12,7 @@
 #include <linux/memblock.h>
 #include <linux/mm.h>
 #include <linux/printk.h>
+#include <linux/slab.h>
 #include <linux/sizes.h>
 #include "kpkeys.h"
 
@@ -33,6 +34,7 @@ struct boot_range {
  * left of the chunks goes to the pool.
  */
 #define EARLY_CHUNK_SIZE	SZ_2M
+#define EARLY_SPARE_PAGES	16
 #define NR_BOOT_RANGES		128
 
 static struct boot_range boot_ranges[NR_BOOT_RANGES] __ro_after_init;
@@ -73,7 +75,8 @@ phys_addr_t __init kpkeys_early_pgtable_alloc(void)
 {
 	phys_addr_t page;
 
-	if (early_next == early_end) {
+	/* The last chunk keeps some pages, to split the linear map with. */
+	if (early_end - early_next <= EARLY_SPARE_PAGES * PAGE_SIZE) {
 		page = memblock_phys_alloc(EARLY_CHUNK_SIZE, EARLY_CHUNK_SIZE);
 		if (!page)
 			return 0;
@@ -91,23 +94,49 @@ phys_addr_t __init kpkeys_early_pgtable_alloc(void)
 	return page;
 }
 
+/**
+ * kpkeys_vmemmap_pgtable_alloc() - Allocate a page table for the vmemmap
+ *
+ * Context: As vmemmap_populate(): early in boot, or memory hotplug.
+ * Return: the page table, zeroed, or NULL if the caller is to get one from
+ * where it gets memory: page tables are not protected.
+ */
+void * __ref kpkeys_vmemmap_pgtable_alloc(void)
+{
+	struct ptdesc *pt;
+	phys_addr_t page;
+
+	if (kpkeys_hardened_pgtables_enabled()) {
+		pt = pagetable_alloc(GFP_KERNEL | __GFP_ZERO, 0);
+		return pt ? ptdesc_address(pt) : NULL;
+	}
+
+	if (slab_is_available() || !kpkeys_hardened_pgtables_early_enabled())
+		return NULL;
+
+	page = kpkeys_early_pgtable_alloc();
+	return page ? memset(__va(page), 0, PAGE_SIZE) : NULL;
+}
+
 static int __init protect_early_pgtables(void)
 {
 	unsigned int i;
 	int err;
 
+	/* What is left is tagged below, and until then as good as if it were. */
 	for (i = 0; i < nr_boot_ranges; i++) {
 		struct boot_range *r = &boot_ranges[i];
-		unsigned int left = EARLY_CHUNK_SIZE / PAGE_SIZE - r->nr_pages;
 
-		err = set_memory_pkey(r->start, EARLY_CHUNK_SIZE / PAGE_SIZE,
+		kpkeys_pool_add_boot_pages(virt_to_page((void *)r->start) + r->nr_pages,
+					   EARLY_CHUNK_SIZE / PAGE_SIZE - r->nr_pages);
+	}
+
+	for (i = 0; i < nr_boot_ranges; i++) {
+		err = set_memory_pkey(boot_ranges[i].start,
+				      EARLY_CHUNK_SIZE / PAGE_SIZE,
 				      KPKEYS_PKEY_PGTABLES);
 		if (err)
 			return err;
-
-		if (left)
-			kpkeys_pool_add_boot_pages(virt_to_page(r->start) + r->nr_pages,
-						   left);
 	}
 	return 0;
 }

@@ -14,7 +14,7 @@
  * No lock is held while memory is allocated, tagged or given back. Where the
  * architecture has to split the linear map to tag a block, it allocates page
  * tables itself; these come from the pages at hand, or from the reserve, and
- * never start another refill (refill_nested()).
+ * never start another refill (current_split()).
  *
  * A page keeps one reference while it is in the pool, so a speculative
  * reference by somebody else cannot release it to the page allocator.
@@ -30,6 +30,7 @@
 #include <linux/llist.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/printk.h>
 #include <linux/shrinker.h>
@@ -380,24 +381,37 @@ static int drain_dead_cpu(unsigned int cpu)
  * Refill
  */
 
-/* Tasks that are tagging a block. */
-struct refill {
-	struct list_head list;
-	struct task_struct *task;
-};
+/*
+ * Tasks that split the linear map, or may have to, as they tag a block. Page
+ * tables that they need come from pages at hand: another refill would want to
+ * split, too, for which it needs the locks that the first split holds.
+ */
+static DEFINE_RAW_SPINLOCK(splits_lock);
+static LIST_HEAD(splits);
 
-static DEFINE_RAW_SPINLOCK(refills_lock);
-static LIST_HEAD(refills);
-
-static bool refill_nested(void)
+static void split_add(struct kpkeys_split *split)
 {
-	struct refill *r;
+	split->task = current;
 
-	guard(raw_spinlock_irqsave)(&refills_lock);
-	list_for_each_entry(r, &refills, list)
-		if (r->task == current)
-			return true;
-	return false;
+	guard(raw_spinlock_irqsave)(&splits_lock);
+	list_add(&split->list, &splits);
+}
+
+static void split_del(struct kpkeys_split *split)
+{
+	guard(raw_spinlock_irqsave)(&splits_lock);
+	list_del(&split->list);
+}
+
+static struct kpkeys_split *current_split(void)
+{
+	struct kpkeys_split *split;
+
+	guard(raw_spinlock_irqsave)(&splits_lock);
+	list_for_each_entry(split, &splits, list)
+		if (split->task == current)
+			return split;
+	return NULL;
 }
 
 static struct page *take_reserved_page(void)
@@ -425,20 +439,19 @@ static void replenish_reserve(void)
 	}
 }
 
-/* Tags a block; page tables that this needs come from pages at hand. */
+/* One at a time: the reserve is for one. */
+static DEFINE_MUTEX(refill_mutex);
+
+/* Tags a block; page tables that this needs come from the reserve. */
 static int protect_block(struct kpkeys_block *block)
 {
-	struct refill refill = { .task = current };
+	struct kpkeys_split split = { };
 	int err;
 
-	scoped_guard(raw_spinlock_irqsave, &refills_lock)
-		list_add(&refill.list, &refills);
-
+	split_add(&split);
 	err = set_memory_pkey((unsigned long)page_address(block->page),
 			      block->nr_pages, KPKEYS_PKEY_PGTABLES);
-
-	scoped_guard(raw_spinlock_irqsave, &refills_lock)
-		list_del(&refill.list);
+	split_del(&split);
 	return err;
 }
 
@@ -489,10 +502,12 @@ static bool refill(int nid, gfp_t gfp)
 		}
 
 		unmap_aliases(gfp);
-		if (!protect_block(block)) {
-			block_publish(block);
-			replenish_reserve();
-			return true;
+		scoped_guard(mutex, &refill_mutex) {
+			if (!protect_block(block)) {
+				block_publish(block);
+				replenish_reserve();
+				return true;
+			}
 		}
 		/* Some of the pages may carry the pkey. */
 		block_release(block);
@@ -580,14 +595,16 @@ static DECLARE_WORK(direct_free_work, direct_free_fn);
 static struct page *alloc_single(gfp_t gfp)
 {
 	int nid = numa_mem_id();
+	struct kpkeys_split *split;
 	struct page *page;
 
 	page = take_page(nid);
 	if (page)
 		return page;
 
-	if (refill_nested())
-		return take_reserved_page();
+	split = current_split();
+	if (split)
+		return split->nr ? split->pages[--split->nr] : take_reserved_page();
 
 	if (!gfpflags_allow_blocking(gfp)) {
 		do_later(&refill_work);
@@ -600,6 +617,50 @@ static struct page *alloc_single(gfp_t gfp)
 		cond_resched();
 	}
 	return page;
+}
+
+/**
+ * kpkeys_split_begin() - Get page tables for a split of the linear map
+ * @split: Storage, on the stack of the caller
+ *
+ * For architectures that split block mappings of the linear map live. Until
+ * kpkeys_split_end(), page tables that this task allocates do not make the
+ * pool grow, which could need another split.
+ *
+ * Context: Process context, before locks are taken that a split needs. If this
+ * task is making the pool grow, nothing is done: that has a reserve.
+ */
+void kpkeys_split_begin(struct kpkeys_split *split)
+{
+	struct page *page;
+
+	split->task = NULL;
+	if (!kpkeys_hardened_pgtables_enabled() || current_split())
+		return;
+
+	split->nr = 0;
+	while (split->nr < KPKEYS_SPLIT_PAGES) {
+		page = alloc_single(GFP_KERNEL | __GFP_SKIP_KASAN);
+		if (!page)
+			break;	/* the split fails, if it needs that many */
+		split->pages[split->nr++] = page;
+	}
+
+	split_add(split);
+}
+
+/**
+ * kpkeys_split_end() - Give back page tables that a split did not need
+ * @split: Of kpkeys_split_begin()
+ */
+void kpkeys_split_end(struct kpkeys_split *split)
+{
+	if (!split->task)
+		return;
+
+	split_del(split);
+	while (split->nr)
+		put_page_back(split->pages[--split->nr]);
 }
 
 /**

@@ -8,6 +8,7 @@
 #include <linux/printk.h>
 #include <linux/sched.h>
 #include <linux/sched/task.h>
+#include <asm/sections.h>
 #include "kpkeys.h"
 
 #ifdef CONFIG_KPKEYS_HARDENED_PGTABLES
@@ -53,13 +54,19 @@ static void report_owner(struct mm_struct *mm)
 
 static void report_page(unsigned long addr)
 {
-	struct find_table find = { .table = (void *)(addr & PAGE_MASK) };
 	enum kpkeys_page_state state;
+	struct find_table find = { };
 
-	if (!virt_addr_valid(addr))
+	/* The kernel image may have a mapping of its own. */
+	if (addr >= (unsigned long)_stext && addr < (unsigned long)_end)
+		addr = (unsigned long)lm_alias(addr);
+	if (!virt_addr_valid((void *)addr))
 		return;
 
-	if (!kpkeys_is_static_or_early(addr, &state))
+	find.table = (void *)(addr & PAGE_MASK);
+	if (arch_kpkeys_is_readonly(addr))
+		state = KPKEYS_PAGE_STATIC;
+	else if (!kpkeys_is_static_or_early(addr, &state))
 		state = kpkeys_pool_page_state(virt_to_page((void *)addr));
 
 	switch (state) {
@@ -111,7 +118,7 @@ static const char *pkey_name(int pkey)
  * kpkeys_report_fault() - Say what a fault caused by a pkey has hit
  * @addr: The faulting address
  * @write: It was a write
- * @pkey: The pkey of the page
+ * @pkey: The pkey of the page, or KPKEYS_NO_PKEY
  * @pkey_reg: The pkey register of the code that faulted
  *
  * For the architecture's oops code, which prints registers and call trace.
@@ -122,7 +129,10 @@ void kpkeys_report_fault(unsigned long addr, bool write, int pkey, u64 pkey_reg)
 {
 	pr_alert("BUG: %s of protected memory at 0x%lx was stopped\n",
 		 write ? "write" : "read", addr);
-	pr_alert("pkey %d (%s), context %s, pkey register 0x%llx\n",
-		 pkey, pkey_name(pkey), kpkeys_ctx_name(pkey_reg), pkey_reg);
+	if (pkey == KPKEYS_NO_PKEY)
+		pr_alert("read-only in every context, pkey register 0x%llx\n", pkey_reg);
+	else
+		pr_alert("pkey %d (%s), context %s, pkey register 0x%llx\n",
+			 pkey, pkey_name(pkey), kpkeys_ctx_name(pkey_reg), pkey_reg);
 	report_page(addr);
 }

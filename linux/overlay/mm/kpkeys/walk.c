@@ -6,6 +6,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/uaccess.h>
 #include "kpkeys.h"
 
 const char * const kpkeys_level_names[KPKEYS_NR_LEVELS] = {
@@ -124,16 +125,23 @@ static int walk_p4ds(struct kpkeys_walk *w, p4d_t *p4d, unsigned long addr)
 int kpkeys_walk_mm(struct mm_struct *mm, kpkeys_walk_fn fn, void *arg)
 {
 	struct kpkeys_walk w = { .mm = mm, .fn = fn, .arg = arg };
+	unsigned long addr = 0;
 	int i, ret, nr = PTRS_PER_PGD;
 	pgd_t *pgd = mm->pgd;
 
-	if (mm != &init_mm)
-		nr = pgd_index(TASK_SIZE - 1) + 1;
+	if (mm == &init_mm) {
+		/* In the kernel image, which may have a mapping of its own. */
+		pgd = lm_alias(pgd);
+		/* Kernel addresses have the upper bits set. */
+		addr = (PAGE_OFFSET & PGDIR_MASK) -
+		       pgd_index(PAGE_OFFSET) * PGDIR_SIZE;
+	} else {
+		nr = pgd_index(TASK_SIZE_MAX - 1) + 1;
+	}
 
-	ret = fn(mm, pgd, KPKEYS_PGD, 0, arg);
+	ret = fn(mm, pgd, KPKEYS_PGD, addr, arg);
 
-	for (i = 0; !ret && i < nr; i++, pgd++) {
-		unsigned long addr = i * PGDIR_SIZE;
+	for (i = 0; !ret && i < nr; i++, pgd++, addr += PGDIR_SIZE) {
 		pgd_t val = READ_ONCE(*pgd);
 
 		if (!pgd_none(val) && pgd_present(val) && !pgd_leaf(val))
