@@ -93,7 +93,7 @@ find_busybox() {
 	mkdir -p "$get"
 	if command -v apt-get >/dev/null && need debian && progress "fetching busybox (ARCH=$ARCH)" \
 			"$LOG_DIR/busybox.log" 0 foreign_busybox "$get"; then
-		mv -T "$get/root" "$dir"
+		mv -T "$get/files" "$dir"
 	else
 		say "no busybox for ARCH=$ARCH ($(reason "$LOG_DIR/busybox.log")): its shell will be missing"
 		BUSYBOX=
@@ -103,8 +103,9 @@ find_busybox() {
 
 foreign_busybox() {
 	local APT_ARCH=$ARCH DEBIAN_SUITES=(stable)
-	debian_download busybox-static "$1" && dpkg-deb -x "$1"/busybox-static_*.deb "$1/root"
-	[ -e "$1/root/bin/busybox" ] || { mkdir -p "$1/root/bin" && mv "$1/root/usr/bin/busybox" "$1/root/bin/"; }
+	debian_download busybox-static "$1" && dpkg-deb -x "$1"/busybox-static_*.deb "$1/files" || return
+	# In newer suites it is in /usr.
+	[ -e "$1/files/bin/busybox" ] || { mkdir -p "$1/files/bin" && mv "$1/files/usr/bin/busybox" "$1/files/bin/"; }
 }
 
 build_initramfs() {

@@ -151,14 +151,14 @@ meson_ok() {
 		'from mesonbuild.coredata import version; exit(tuple(map(int, version.split(".")[:2])) < (1, 5))' 2>/dev/null
 }
 
-# meson_download DIR: Debian's, which is nothing but Python, to DIR/root.
+# meson_download DIR: Debian's, which is nothing but Python, to DIR/files.
 meson_download() {
 	local DEBIAN_SUITES codename
 	codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 	for DEBIAN_SUITES in "${codename:-stable}-backports" testing; do
 		debian_download meson "$1" || continue
-		dpkg-deb -x "$1"/meson_*.deb "$1/root" || return 1
-		! meson_ok "$1/root/usr/lib/python3/dist-packages" || return 0
+		dpkg-deb -x "$1"/meson_*.deb "$1/files" || return 1
+		! meson_ok "$1/files/usr/lib/python3/dist-packages" || return 0
 		echo "$(basename "$1"/meson_*.deb) is too old"
 		rm -rf "$1"/*
 	done
@@ -177,7 +177,7 @@ find_meson() {
 		mkdir "$get"
 		progress "fetching meson" "$log" 0 meson_download "$get" ||
 			die "QEMU needs meson 1.5 or later, and it cannot be fetched: $(reason "$log")"
-		mv -T "$get/root" "$KPKEYS_CACHE/src/meson"
+		mv -T "$get/files" "$KPKEYS_CACHE/src/meson"
 	fi
 	QEMU_PYTHONPATH=$KPKEYS_CACHE/src/meson/usr/lib/python3/dist-packages
 }

@@ -208,7 +208,8 @@ extern char __pi_init_pg_end[];
 /*
  * Those of the fixmap and of early boot are next to each other, and mapped
  * twice. All others, swapper_pg_dir among them, are in .rodata: no context can
- * write to them. Through the fixmap, one can; see set_swapper_pgd().
+ * write to them. set_swapper_pgd() maps one elsewhere while it writes to it, and
+ * that mapping has no pkey.
  */
 int __init arch_kpkeys_protect_static_pgtables(void)
 {
