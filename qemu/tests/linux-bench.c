@@ -143,7 +143,7 @@ static void run_hot(unsigned long count)
 		touch_hot();
 }
 
-static void run_pairs(unsigned long count)
+static inline void pairs(unsigned long count, bool use_hot)
 {
 	u64 closed = read_por() & ~(15UL << key * 4);
 	u64 open = closed | POE_RWX << key * 4;
@@ -153,24 +153,21 @@ static void run_pairs(unsigned long count)
 		write_por(open);
 		*(volatile char *)data = 1;
 		write_por(closed);
+		if (use_hot)
+			touch_hot();
 	}
 	write_por(open);
 }
 
-/* What is used between the pairs, and must still be there after them. */
+static void run_pairs(unsigned long count)
+{
+	pairs(count, false);
+}
+
+/* What is used between the pairs must still be there after them. */
 static void run_pairs_hot(unsigned long count)
 {
-	u64 closed = read_por() & ~(15UL << key * 4);
-	u64 open = closed | POE_RWX << key * 4;
-
-	closed |= POE_RX << key * 4;
-	while (count--) {
-		write_por(open);
-		*(volatile char *)data = 1;
-		write_por(closed);
-		touch_hot();
-	}
-	write_por(open);
+	pairs(count, true);
 }
 
 static const struct bench benches[] = {
