@@ -12,8 +12,6 @@
 
 #include <misc/kpkeys_bench.h>
 
-#define PAGE_SIZE	4096UL
-#define PMD_SIZE	(2UL << 20)
 #define FORK_SIZE	(64UL << 20)
 #define NR_SPARSE	64
 

@@ -19,12 +19,12 @@
 
 #include <misc/kpkeys_attack.h>
 
-#define PAGE_SIZE	4096UL
 #define OWN_TEXT	"the attacker's own page"
 
 /*
- * What differs between page-table formats, with pages of 4 KiB. All have nine
- * bits of address a level and bit 0 for "present".
+ * What differs between page-table formats. All have entries of eight bytes, and
+ * bit 0 for "present". Where arm64 has more bits of a physical address elsewhere
+ * in an entry, no machine that this runs on has memory there.
  */
 static const struct format {
 	const char *arch;
@@ -76,12 +76,13 @@ static void get_leak(void)
  */
 static u64 find_pte(const void *page)
 {
+	unsigned int level, page_shift = __builtin_ctzl(PAGE_SIZE);
+	unsigned int bits = page_shift - 3;
 	u64 table = leak.pgd, slot, entry;
-	unsigned int level;
 
 	for (level = leak.levels; ; level--) {
-		slot = table + ((uintptr_t)page >> (12 + 9 * (level - 1)) &
-				511) * 8;
+		slot = table + ((uintptr_t)page >> (page_shift + bits * (level - 1)) &
+				((1 << bits) - 1)) * 8;
 		entry = kernel_read(slot);
 		printf("walk: level %u, entry at 0x%llx is 0x%016llx\n", level,
 		       slot, entry);

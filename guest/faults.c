@@ -30,7 +30,7 @@ static int churn(void)
 		}
 		/* The kernel touches it, so that a refusal is an error number. */
 		for (offset = 0; offset < size; offset += 4UL << 20)
-			if (madvise(mem + offset, 4096, MADV_POPULATE_WRITE))
+			if (madvise(mem + offset, PAGE_SIZE, MADV_POPULATE_WRITE))
 				refused = 1;
 		pid = fork();
 		if (!pid)

@@ -23,6 +23,10 @@ typedef unsigned long long u64;
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
+#define PAGE_SIZE	((unsigned long)getpagesize())
+/* What a page table of the lowest level maps. */
+#define PMD_SIZE	(PAGE_SIZE / sizeof(u64) * PAGE_SIZE)
+
 __attribute__((noreturn, format(printf, 1, 2)))
 static inline void die(const char *fmt, ...)
 {

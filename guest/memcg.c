@@ -16,7 +16,6 @@
 #define CGROUPS	"/tmp/cgroup"
 #define CGROUP	CGROUPS "/ptps"
 
-#define STRIDE	(2UL << 20)	/* one page table a page */
 #define NR_PTPS	256
 
 /* The number in @path, behind @name if that is given. */
@@ -52,13 +51,13 @@ static pid_t start_child(int nr, int ready)
 		return pid;
 
 	write_file(CGROUP "/cgroup.procs", "0");
-	mem = mmap(NULL, nr * STRIDE, PROT_READ | PROT_WRITE,
+	mem = mmap(NULL, nr * PMD_SIZE, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (mem == MAP_FAILED)
 		_exit(1);
 	/* The zero page: only page tables cost memory. */
 	for (i = 0; i < nr; i++)
-		(void)*(volatile char *)(mem + i * STRIDE);
+		(void)*(volatile char *)(mem + i * PMD_SIZE);
 	if (write(ready, "r", 1) != 1)
 		_exit(1);
 	pause();
@@ -67,9 +66,9 @@ static pid_t start_child(int nr, int ready)
 
 int main(void)
 {
-	long long charged, tables, wanted = NR_PTPS * 4096LL;
+	long long charged, tables, wanted = NR_PTPS * (long long)PAGE_SIZE;
 	int ready[2], status, failed = 0, i;
-	char byte;
+	char byte, limit[32];
 	pid_t pid;
 
 	mkdir(CGROUPS, 0755);
@@ -96,7 +95,8 @@ int main(void)
 	       wanted);
 	failed |= charged < wanted || tables < wanted;
 
-	write_file(CGROUP "/memory.max", "524288");
+	snprintf(limit, sizeof(limit), "%lld", wanted / 2);
+	write_file(CGROUP "/memory.max", limit);
 	pid = start_child(NR_PTPS, ready[1]);
 	waitpid(pid, &status, 0);
 	/* The kernel may still be printing its report; do not mix with that. */

@@ -18,8 +18,9 @@
 
 #include <misc/kpkeys_bench.h>
 
-#define PAGE_SIZE		4096UL
-#define PMD_SIZE		(2UL << 20)
+/* A huge page, where those are not of half a gigabyte. */
+#define HUGE_SIZE		(PMD_SIZE < MAX_HUGE_SIZE ? PMD_SIZE : MAX_HUGE_SIZE)
+#define MAX_HUGE_SIZE		(32UL << 20)
 #define DEFAULT_SECONDS		60
 #define PROGRESS_SECONDS	10
 #define GRACE_SECONDS		60
@@ -212,7 +213,7 @@ static void count_signal(int sig)
 /* A child that answers bytes, and signals, through pipes. */
 static void do_pipe(void)
 {
-	static char sent[PAGE_SIZE * 4], received[sizeof(sent)];
+	static char sent[16384], received[sizeof(sent)];
 	int to[2], from[2], i;
 	u64 value;
 	ssize_t len;
@@ -296,14 +297,14 @@ static void do_vmalloc(void)
 /* Huge pages, split in the ways there are, where the kernel has them. */
 static void do_thp(void)
 {
-	size_t size = 3 * PMD_SIZE, pages = PMD_SIZE / PAGE_SIZE;
+	size_t size = 3 * HUGE_SIZE, pages = HUGE_SIZE / PAGE_SIZE;
 	u64 first = random_u64();
 	char *area = map_at(NULL, size, MAP_PRIVATE), *memory;
 	size_t page = 1 + random_below(pages - 2);
 	pid_t pid;
 
-	memory = (char *)(((uintptr_t)area + PMD_SIZE - 1) & -PMD_SIZE);
-	madvise(memory, PMD_SIZE, MADV_HUGEPAGE);
+	memory = (char *)(((uintptr_t)area + HUGE_SIZE - 1) & -HUGE_SIZE);
+	madvise(memory, HUGE_SIZE, MADV_HUGEPAGE);
 	fill(memory, pages, first);
 	switch (random_below(4)) {
 	case 0:

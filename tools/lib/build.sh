@@ -25,14 +25,21 @@ check_config() {
 	done < <(cat "$@")
 }
 
-# configure VARIANT: "on" is what base.config and ARCH.config say, any other variant adds
-# VARIANT.config to that.
+# variant_config VARIANT: the file that makes it differ.
+variant_config() {
+	local file=$CONFIG_DIR/matrix-$ARCH/$1.config
+	[ -f "$file" ] || file=$CONFIG_DIR/$1.config
+	echo "$file"
+}
+
+# configure VARIANT: "on" is what base.config and ARCH.config say, any other variant adds its
+# file to that.
 configure() {
 	local stamp fragments=("$CONFIG_DIR/base.config" "$CONFIG_DIR/$ARCH.config") wanted
 	wanted=("${fragments[@]}")
 	if [ "$1" != on ]; then
-		fragments+=("$CONFIG_DIR/$1.config")
-		wanted=("$CONFIG_DIR/$1.config")
+		fragments+=("$(variant_config "$1")")
+		wanted=("$(variant_config "$1")")
 	fi
 	stamp=$( (cat "${fragments[@]}"; cd "$TREE"; grep -E '(^|/)Kconfig' "$BUILD/files" | xargs -r cat) | sha256sum)
 	[ "$(cat "$OUT_DIR/config.stamp" 2>/dev/null)" != "$stamp" ] || return 0

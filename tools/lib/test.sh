@@ -403,8 +403,22 @@ test_refresh() {
 
 # ---- all of it
 
+# image_steps NAME: what every image must do with kpkeys on.
+image_steps() {
+	local mode
+	step "$1: attack with kpkeys on" test_demo on
+	step "$1: LKDTM" test_lkdtm
+	for mode in "${!ARCH_MODES[@]}"; do
+		step "$1: audit at boot, $mode" test_audit "$mode"
+	done
+	step "$1: memory cgroups, kpkeys on" test_guest memcg on
+	step "$1: refused memory, kpkeys on" test_guest faults on
+	step "$1: vmalloc test, kpkeys on" test_vmalloc on
+	step "$1: stress, then audit" test_stress default
+}
+
 test_arch() {
-	local mode state
+	local mode
 	use_arch "$1"
 	arch_prepare
 	say "# ARCH=$ARCH"
@@ -427,20 +441,12 @@ test_arch() {
 		[ "$mode" = default ] || step "$ARCH: KUnit, kpkeys on, $mode" test_kunit "$mode" "$mode" "kpkeys=on"
 	done
 	step "$ARCH: attack with kpkeys off" test_demo off
-	step "$ARCH: attack with kpkeys on" test_demo on
-	step "$ARCH: LKDTM" test_lkdtm
-	for mode in "${!ARCH_MODES[@]}"; do
-		step "$ARCH: audit at boot, $mode" test_audit "$mode"
-	done
-	for state in off on; do
-		step "$ARCH: memory cgroups, kpkeys $state" test_guest memcg "$state"
-		step "$ARCH: refused memory, kpkeys $state" test_guest faults "$state"
-	done
+	step "$ARCH: memory cgroups, kpkeys off" test_guest memcg off
+	step "$ARCH: refused memory, kpkeys off" test_guest faults off
 	step "$ARCH: vmalloc test, kpkeys off" test_vmalloc off
-	step "$ARCH: vmalloc test, kpkeys on" test_vmalloc on
 	step "$ARCH: mm self-tests, off and on" test_selftests
 	step "$ARCH: CPU without protection keys" test_no_pkeys
-	step "$ARCH: stress, then audit" test_stress default
+	image_steps "$ARCH"
 }
 
 cmd_test() {
@@ -465,6 +471,46 @@ cmd_test() {
 	done
 	say "$PASSED passed, $FAILED failed, $SKIPPED skipped"
 	[ "$FAILED" = 0 ]
+}
+
+# make test-matrix: the same tests with other page sizes, address sizes and debugging options.
+# What the files of linux/config/matrix-ARCH say, one kernel each.
+cmd_test_matrix() {
+	local dir=$CONFIG_DIR/matrix-$ARCH file variants=() variant
+	read -ra variants <<<"${KPKEYS_MATRIX:-}"
+	if [ ${#variants[@]} = 0 ]; then
+		[ -d "$dir" ] || die "ARCH=$ARCH has no matrix of configurations"
+		mapfile -t variants < <(cd "$dir" && printf '%s\n' *.config | sed 's/\.config$//')
+	fi
+	for variant in "${variants[@]}"; do
+		[ -f "$dir/$variant.config" ] || die "KPKEYS_MATRIX=$variant: unknown; $dir has the files of those that there are"
+	done
+	prepare build test
+	arch_describe
+	for variant in "${variants[@]}"; do
+		test_variant "$variant"
+	done
+	say "$PASSED passed, $FAILED failed, $SKIPPED skipped"
+	[ "$FAILED" = 0 ]
+}
+
+test_variant() {
+	local name="$ARCH $1" file mode program
+	file=$(variant_config "$1")
+	say "# $name: $(sed -n '1s/^# //p' "$file")"
+	step "$name: builds" test_build "$1"
+	IMAGE=$RUN/$ARCH-$1
+	if [ -f "$IMAGE/kernel" ] && ! grep -q '^# build only' "$file"; then
+		for mode in "${!ARCH_MODES[@]}"; do
+			step "$name: KUnit, kpkeys on, $mode" test_kunit "$mode" "$mode" "kpkeys=on"
+		done
+		image_steps "$name"
+		for program in $(sed -n 's/^# programs: //p' "$file"); do
+			step "$name: $program" test_guest "$program" on
+		done
+	fi
+	# Thirteen kernels need room; ccache keeps the next run short.
+	rm -rf "$IMAGE" "${BUILD:?}/$ARCH-$1"
 }
 
 # make test-series: builds the kernel after every commit of the series.

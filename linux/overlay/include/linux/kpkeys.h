@@ -345,7 +345,7 @@ static __always_inline bool kpkeys_lazy_mmu_leave(void)
 void __init kpkeys_hardened_pgtables_init(void);
 bool __init kpkeys_hardened_pgtables_early_enabled(void);
 phys_addr_t __init kpkeys_early_pgtable_alloc(void);
-void *kpkeys_vmemmap_pgtable_alloc(void);
+bool kpkeys_kernel_pgtable_alloc(void **table);
 int __init kpkeys_protect_static_pgtable(void *addr, int nr_pages);
 
 /*
@@ -424,9 +424,9 @@ static inline phys_addr_t kpkeys_early_pgtable_alloc(void)
 	return 0;
 }
 
-static inline void *kpkeys_vmemmap_pgtable_alloc(void)
+static inline bool kpkeys_kernel_pgtable_alloc(void **table)
 {
-	return NULL;
+	return false;
 }
 
 static inline struct ptdesc *kpkeys_pgtable_alloc(gfp_t gfp, unsigned int order)

@@ -10,6 +10,9 @@
  *  2. no other page carries it.
  *
  * It stops all other CPUs meanwhile.
+ *
+ * /sys/kernel/debug/kpkeys/linear_map says how large the mappings are that the
+ * linear map is made of.
  */
 
 #define pr_fmt(fmt) "kpkeys: " fmt
@@ -19,9 +22,11 @@
 #include <linux/init.h>
 #include <linux/kpkeys.h>
 #include <linux/memblock.h>	/* max_pfn */
+#include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/seq_file.h>
+#include <linux/sizes.h>
 #include <linux/stop_machine.h>
 #include <linux/vmalloc.h>
 #include "kpkeys.h"
@@ -295,12 +300,46 @@ static int stats_show(struct seq_file *m, void *v)
 }
 DEFINE_SHOW_ATTRIBUTE(stats);
 
+static int add_leaf(enum kpkeys_level level, u64 entry, unsigned long addr,
+		    unsigned long next, void *arg)
+{
+	unsigned long *sizes = arg;
+
+	sizes[level] += next - addr;
+	return 0;
+}
+
+static int linear_map_show(struct seq_file *m, void *v)
+{
+	unsigned long sizes[KPKEYS_NR_LEVELS] = { };
+	unsigned long total, blocks;
+
+	/* Memory that is hot-removed is unmapped. */
+	get_online_mems();
+	kpkeys_walk_leaves((unsigned long)__va(PFN_PHYS(min_low_pfn)),
+			   (unsigned long)__va(PFN_PHYS(max_pfn)), add_leaf, sizes);
+	put_online_mems();
+
+	blocks = sizes[KPKEYS_PMD] + sizes[KPKEYS_PUD];
+	total = blocks + sizes[KPKEYS_PTE];
+	seq_printf(m, "linear_map_kb: %lu\n", total / SZ_1K);
+	seq_printf(m, "in_pud_blocks_kb: %lu\n", sizes[KPKEYS_PUD] / SZ_1K);
+	seq_printf(m, "in_pmd_blocks_kb: %lu\n", sizes[KPKEYS_PMD] / SZ_1K);
+	seq_printf(m, "in_pages_kb: %lu\n", sizes[KPKEYS_PTE] / SZ_1K);
+	seq_printf(m, "blocks_percent: %lu\n", blocks * 100 / max(total, 1UL));
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(linear_map);
+
 static int __init kpkeys_debugfs_init(void)
 {
 	struct dentry *dir = debugfs_create_dir("kpkeys", NULL);
 
 	debugfs_create_file("stats", 0400, dir, NULL, &stats_fops);
 	audit_create(dir);
+	/* Where user mode Linux has its linear map, only the host knows. */
+	if (IS_ENABLED(CONFIG_ARCH_HAS_SET_DIRECT_MAP))
+		debugfs_create_file("linear_map", 0400, dir, NULL, &linear_map_fops);
 	return 0;
 }
 late_initcall(kpkeys_debugfs_init);

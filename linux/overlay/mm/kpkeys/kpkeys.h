@@ -19,8 +19,6 @@ void kpkeys_report_fault(unsigned long addr, bool write, int pkey, u64 pkey_reg)
 /* core.c */
 const char *kpkeys_ctx_name(u64 pkey_reg);
 
-#ifdef CONFIG_KPKEYS_HARDENED_PGTABLES
-
 /* Levels of page tables, for reports and the audit. */
 enum kpkeys_level {
 	KPKEYS_PTE,
@@ -30,6 +28,25 @@ enum kpkeys_level {
 	KPKEYS_PGD,
 	KPKEYS_NR_LEVELS,
 };
+
+/**
+ * typedef kpkeys_leaf_fn - Called for each entry that maps memory
+ * @level: Level of the page table that the entry is in
+ * @entry: The entry
+ * @addr: First address that it maps
+ * @next: First address after it
+ * @arg: The caller's
+ *
+ * Return: non-zero to end the walk.
+ */
+typedef int (*kpkeys_leaf_fn)(enum kpkeys_level level, u64 entry, unsigned long addr,
+			      unsigned long next, void *arg);
+
+/* leaves.c */
+int kpkeys_walk_leaves(unsigned long start, unsigned long end, kpkeys_leaf_fn fn,
+		       void *arg);
+
+#ifdef CONFIG_KPKEYS_HARDENED_PGTABLES
 
 extern const char * const kpkeys_level_names[KPKEYS_NR_LEVELS];
 

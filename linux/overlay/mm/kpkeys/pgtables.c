@@ -20,11 +20,13 @@
  * struct boot_range - PTPs that do not come from the pool
  * @start: First page, in the linear map
  * @nr_pages: Number of pages
+ * @chunk_size: KPKEYS_PAGE_EARLY: size of the chunk that they begin
  * @state: KPKEYS_PAGE_STATIC or KPKEYS_PAGE_EARLY
  */
 struct boot_range {
 	unsigned long start;
 	unsigned int nr_pages;
+	unsigned long chunk_size;
 	enum kpkeys_page_state state;
 };
 
@@ -37,6 +39,12 @@ struct boot_range {
 #define EARLY_SPARE_PAGES	16
 #define NR_BOOT_RANGES		128
 
+/*
+ * A linear map of pages needs a page table for each 512 of them: let chunks
+ * grow, so that the table of ranges is never full.
+ */
+#define EARLY_CHUNKS_PER_SIZE	8
+
 static struct boot_range boot_ranges[NR_BOOT_RANGES] __ro_after_init;
 static unsigned int nr_boot_ranges __ro_after_init;
 
@@ -47,6 +55,7 @@ DEFINE_STATIC_KEY_FALSE_RO(kpkeys_hardened_pgtables_key);
 EXPORT_SYMBOL_GPL(kpkeys_hardened_pgtables_key);
 
 static int __init add_boot_range(unsigned long start, unsigned int nr_pages,
+				 unsigned long chunk_size,
 				 enum kpkeys_page_state state)
 {
 	if (nr_boot_ranges == NR_BOOT_RANGES)
@@ -55,6 +64,7 @@ static int __init add_boot_range(unsigned long start, unsigned int nr_pages,
 	boot_ranges[nr_boot_ranges++] = (struct boot_range) {
 		.start = start,
 		.nr_pages = nr_pages,
+		.chunk_size = chunk_size,
 		.state = state,
 	};
 	return 0;
@@ -73,19 +83,21 @@ static int __init add_boot_range(unsigned long start, unsigned int nr_pages,
  */
 phys_addr_t __init kpkeys_early_pgtable_alloc(void)
 {
-	phys_addr_t page;
+	phys_addr_t page, size;
 
 	/* The last chunk keeps some pages, to split the linear map with. */
 	if (early_end - early_next <= EARLY_SPARE_PAGES * PAGE_SIZE) {
-		page = memblock_phys_alloc(EARLY_CHUNK_SIZE, EARLY_CHUNK_SIZE);
+		size = (phys_addr_t)EARLY_CHUNK_SIZE <<
+		       (nr_boot_ranges / EARLY_CHUNKS_PER_SIZE);
+		page = memblock_phys_alloc(size, EARLY_CHUNK_SIZE);
 		if (!page)
 			return 0;
-		if (add_boot_range((unsigned long)__va(page), 0, KPKEYS_PAGE_EARLY)) {
-			memblock_phys_free(page, EARLY_CHUNK_SIZE);
+		if (add_boot_range((unsigned long)__va(page), 0, size, KPKEYS_PAGE_EARLY)) {
+			memblock_phys_free(page, size);
 			return 0;
 		}
 		early_next = page;
-		early_end = page + EARLY_CHUNK_SIZE;
+		early_end = page + size;
 	}
 
 	page = early_next;
@@ -95,27 +107,34 @@ phys_addr_t __init kpkeys_early_pgtable_alloc(void)
 }
 
 /**
- * kpkeys_vmemmap_pgtable_alloc() - Allocate a page table for the vmemmap
+ * kpkeys_kernel_pgtable_alloc() - Allocate a page table of the kernel
+ * @table: Set to the page table, zeroed, or NULL if there is no memory;
+ *	   untouched if page tables are not protected
  *
- * Context: As vmemmap_populate(): early in boot, or memory hotplug.
- * Return: the page table, zeroed, or NULL if the caller is to get one from
- * where it gets memory: page tables are not protected.
+ * For code that allocates page tables before and after the page allocator is
+ * up: for the vmemmap, for the shadow of KASAN.
+ *
+ * Context: Boot CPU, or process context; may sleep.
+ * Return: false if page tables are not protected: the caller is to get one as
+ * it would without kpkeys.
  */
-void * __ref kpkeys_vmemmap_pgtable_alloc(void)
+bool __ref kpkeys_kernel_pgtable_alloc(void **table)
 {
 	struct ptdesc *pt;
 	phys_addr_t page;
 
 	if (kpkeys_hardened_pgtables_enabled()) {
 		pt = pagetable_alloc(GFP_KERNEL | __GFP_ZERO, 0);
-		return pt ? ptdesc_address(pt) : NULL;
+		*table = pt ? ptdesc_address(pt) : NULL;
+		return true;
 	}
 
 	if (slab_is_available() || !kpkeys_hardened_pgtables_early_enabled())
-		return NULL;
+		return false;
 
 	page = kpkeys_early_pgtable_alloc();
-	return page ? memset(__va(page), 0, PAGE_SIZE) : NULL;
+	*table = page ? memset(__va(page), 0, PAGE_SIZE) : NULL;
+	return true;
 }
 
 static int __init protect_early_pgtables(void)
@@ -128,12 +147,12 @@ static int __init protect_early_pgtables(void)
 		struct boot_range *r = &boot_ranges[i];
 
 		kpkeys_pool_add_boot_pages(virt_to_page((void *)r->start) + r->nr_pages,
-					   EARLY_CHUNK_SIZE / PAGE_SIZE - r->nr_pages);
+					   r->chunk_size / PAGE_SIZE - r->nr_pages);
 	}
 
 	for (i = 0; i < nr_boot_ranges; i++) {
 		err = set_memory_pkey(boot_ranges[i].start,
-				      EARLY_CHUNK_SIZE / PAGE_SIZE,
+				      boot_ranges[i].chunk_size / PAGE_SIZE,
 				      KPKEYS_PKEY_PGTABLES);
 		if (err)
 			return err;
@@ -156,7 +175,7 @@ int __init kpkeys_protect_static_pgtable(void *addr, int nr_pages)
 	err = set_memory_pkey((unsigned long)addr, nr_pages, KPKEYS_PKEY_PGTABLES);
 	if (err)
 		return err;
-	return add_boot_range((unsigned long)addr, nr_pages, KPKEYS_PAGE_STATIC);
+	return add_boot_range((unsigned long)addr, nr_pages, 0, KPKEYS_PAGE_STATIC);
 }
 
 /**

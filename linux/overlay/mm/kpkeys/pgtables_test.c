@@ -2,10 +2,15 @@
 /* kpkeys_hardened_pgtables: KUnit tests of the protection. */
 
 #include <kunit/test.h>
+#include <linux/completion.h>
 #include <linux/kpkeys.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/pgtable.h>
+#include <linux/preempt.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 #include "kpkeys.h"
@@ -94,20 +99,21 @@ static void test_early(struct kunit *test)
 
 static void test_vmalloc(struct kunit *test)
 {
+	const unsigned long size = min(2 * PMD_SIZE, (unsigned long)SZ_64M);
 	struct entries e;
 	char *mem;
 	int i;
 
-	/* More than a page table maps. */
-	mem = vmalloc(2 * PMD_SIZE);
+	/* More than a page table maps, unless that is half a gigabyte. */
+	mem = vmalloc(size);
 	KUNIT_ASSERT_NOT_NULL(test, mem);
 
 	for (i = 0; i < 4; i++) {
-		e = find_entries(test, &init_mm, (unsigned long)mem + i * PMD_SIZE / 2);
+		e = find_entries(test, &init_mm, (unsigned long)mem + i * size / 4);
 		expect_protected(test, &e);
 	}
-	memset(mem, 0x5a, 2 * PMD_SIZE);
-	KUNIT_EXPECT_EQ(test, mem[PMD_SIZE + 1], 0x5a);
+	memset(mem, 0x5a, size);
+	KUNIT_EXPECT_EQ(test, mem[size / 2 + 1], 0x5a);
 	vfree(mem);
 }
 
@@ -311,6 +317,117 @@ static void test_lazy_pended_irq(struct kunit *test)
 }
 
 /*
+ * A thread in a lazy MMU section that is preempted on the way out of an
+ * interrupt, and resumed there: the scheduler may free page tables at once, on
+ * behalf of the thread, before the interrupt returns (finish_task_switch()).
+ */
+
+struct preempted {
+	struct preempt_notifier notifier;
+	struct completion wake;
+	struct ptdesc *pt;
+	pte_t *ptep;
+	pte_t pte;
+	unsigned int nr_resumed;
+	bool in_section;
+	bool set;
+	u64 reg;
+};
+
+static void preempted_resume(struct preempt_notifier *notifier, int cpu)
+{
+	struct preempted *p = container_of(notifier, struct preempted, notifier);
+
+	if (!READ_ONCE(p->in_section))
+		return;
+
+	p->nr_resumed++;
+	p->reg = test_reg();
+	set_pte(p->ptep, p->pte);
+	p->set = pte_same(READ_ONCE(*p->ptep), p->pte);
+	if (p->pt)
+		pagetable_free(p->pt);
+	p->pt = pagetable_alloc(GFP_NOWAIT | __GFP_ZERO, 0);
+}
+
+static void preempted_switch_out(struct preempt_notifier *notifier,
+				 struct task_struct *next)
+{
+}
+
+static struct preempt_ops preempted_ops = {
+	.sched_in = preempted_resume,
+	.sched_out = preempted_switch_out,
+};
+
+static int preempter_fn(void *arg)
+{
+	struct preempted *p = arg;
+
+	while (!kthread_should_stop())
+		wait_for_completion(&p->wake);
+	return 0;
+}
+
+static void wake_preempter(void *arg)
+{
+	struct preempted *p = arg;
+
+	complete(&p->wake);
+}
+
+static void test_lazy_preempted(struct kunit *test)
+{
+	unsigned long addr = user_page(test);
+	struct entries e = find_entries(test, current->mm, addr);
+	struct preempted p = { .ptep = e.pte, .pte = READ_ONCE(*e.pte) };
+	struct task_struct *preempter;
+	int i;
+
+	if (!preempt_model_preemptible())
+		kunit_skip(test, "the kernel cannot be preempted");
+
+	init_completion(&p.wake);
+	p.pt = pagetable_alloc(GFP_KERNEL | __GFP_ZERO, 0);
+	KUNIT_ASSERT_NOT_NULL(test, p.pt);
+
+	migrate_disable();
+	preempter = kthread_run_on_cpu(preempter_fn, &p, raw_smp_processor_id(),
+				       "kpkeys_test/%u");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, preempter);
+	sched_set_fifo(preempter);
+	preempt_notifier_inc();
+	preempt_notifier_init(&p.notifier, &preempted_ops);
+	preempt_notifier_register(&p.notifier);
+
+	for (i = 0; i < 10; i++) {
+		p.nr_resumed = 0;
+
+		lazy_mmu_mode_enable();
+		WRITE_ONCE(p.in_section, true);
+		test_in_irq(wake_preempter, &p, false);
+		WRITE_ONCE(p.in_section, false);
+		set_pte(p.ptep, p.pte);
+		lazy_mmu_mode_disable();
+
+		KUNIT_EXPECT_GE(test, p.nr_resumed, 1);
+		KUNIT_EXPECT_EQ(test, p.reg, kpkeys_ctx_table[KPKEYS_CTX_PGTABLES]);
+		KUNIT_EXPECT_TRUE(test, p.set);
+		KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_DEFAULT]);
+	}
+
+	preempt_notifier_unregister(&p.notifier);
+	preempt_notifier_dec();
+	/* It looks for the request to stop when it is woken. */
+	get_task_struct(preempter);
+	complete_all(&p.wake);
+	kthread_stop_put(preempter);
+	migrate_enable();
+	if (p.pt)
+		pagetable_free(p.pt);
+}
+
+/*
  * The audit: that it finds nothing, and that it would.
  */
 
@@ -358,6 +475,7 @@ static struct kunit_case pgtables_cases[] = {
 	KUNIT_CASE(test_lazy_alloc),
 	KUNIT_CASE(test_lazy_irq),
 	KUNIT_CASE(test_lazy_pended_irq),
+	KUNIT_CASE(test_lazy_preempted),
 	KUNIT_CASE(test_audit),
 	KUNIT_CASE(test_audit_finds_unprotected),
 	KUNIT_CASE(test_audit_finds_protected),

@@ -133,7 +133,8 @@ static void test_steady_state(struct kunit *test)
 /* Several blocks' worth, and back to where it began. */
 static void test_grow_and_shrink(struct kunit *test)
 {
-	const unsigned long nr = 3 * SZ_2M / PAGE_SIZE;
+	/* Others take page tables meanwhile, and so keep a few of the blocks. */
+	const unsigned long nr = max(3 * SZ_2M / PAGE_SIZE, 1024UL);
 	struct held held = { .list = LIST_HEAD_INIT(held.list) };
 	struct kpkeys_pool_stats before, grown, after;
 	struct ptdesc *pt;
@@ -268,6 +269,56 @@ static int tag_with_split(unsigned long addr, int nr_pages, int pkey)
 		split.nr_got++;
 
 	return set_memory_pkey(addr, nr_pages, pkey);
+}
+
+static int get_level(enum kpkeys_level level, u64 entry, unsigned long addr,
+		     unsigned long next, void *arg)
+{
+	*(enum kpkeys_level *)arg = level;
+	return 1;
+}
+
+/* At which level the linear map has the entry for an address. */
+static enum kpkeys_level level_of(unsigned long addr)
+{
+	enum kpkeys_level level = KPKEYS_PTE;
+
+	addr &= PAGE_MASK;
+	kpkeys_walk_leaves(addr, addr + PAGE_SIZE, get_level, &level);
+	return level;
+}
+
+/*
+ * A split of the linear map for somebody else, when the pool has no page left.
+ * The page table that it needs makes the pool grow, whose new block may need a
+ * split, for which the lock is taken already: that must not happen in this order.
+ */
+static void test_split_when_empty(struct kunit *test)
+{
+	struct held held = { .list = LIST_HEAD_INIT(held.list) };
+	unsigned int order = min_t(unsigned int, get_order(SZ_2M), MAX_PAGE_ORDER);
+	struct page *page = alloc_pages(GFP_KERNEL | __GFP_COMP, order);
+	unsigned long addr;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	addr = (unsigned long)page_address(page) + PAGE_SIZE;
+	if (level_of(addr) == KPKEYS_PTE) {
+		__free_pages(page, order);
+		kunit_skip(test, "the linear map has no block mapping there");
+	}
+
+	exhaust(test, &held);
+	kunit_deactivate_static_stub(test, set_memory_pkey);
+	KUNIT_EXPECT_EQ(test, set_memory_pkey(addr, 1, KPKEYS_PKEY_TEST), 0);
+	KUNIT_EXPECT_EQ(test, level_of(addr), KPKEYS_PTE);
+	TEST_EXPECT_PROTECTED(test, (void *)addr);
+	KUNIT_EXPECT_TRUE(test, test_try_write((void *)(addr + PAGE_SIZE)));
+	KUNIT_EXPECT_EQ(test, set_memory_pkey(addr, 1, KPKEYS_PKEY_DEFAULT), 0);
+	KUNIT_EXPECT_TRUE(test, test_try_write((void *)addr));
+
+	release_all(&held);
+	migrate_enable();
+	__free_pages(page, order);
 }
 
 static void test_nested_refill(struct kunit *test)
@@ -459,6 +510,7 @@ static struct kunit_case pool_cases[] = {
 	KUNIT_CASE(test_refill_failure),
 	KUNIT_CASE(test_unprotect_failure),
 	KUNIT_CASE(test_nested_refill),
+	KUNIT_CASE(test_split_when_empty),
 	KUNIT_CASE(test_atomic),
 	KUNIT_CASE(test_high_order),
 	KUNIT_CASE_SLOW(test_concurrency),

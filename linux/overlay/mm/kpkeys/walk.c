@@ -7,6 +7,7 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
+#include <asm/sections.h>
 #include "kpkeys.h"
 
 const char * const kpkeys_level_names[KPKEYS_NR_LEVELS] = {
@@ -53,12 +54,13 @@ static bool is_page(const void *table)
 
 static int walk_pmds(struct kpkeys_walk *w, pmd_t *pmd, unsigned long addr)
 {
-	int i, ret;
+	int i, ret = 0;
 
-	if (!is_page(pmd))
+	if (!mm_pmd_folded(w->mm) && !is_page(pmd))
 		return 0;
 
-	ret = w->fn(w->mm, pmd, KPKEYS_PMD, addr, w->arg);
+	if (!mm_pmd_folded(w->mm))
+		ret = w->fn(w->mm, pmd, KPKEYS_PMD, addr, w->arg);
 
 	for (i = 0; !ret && i < PTRS_PER_PMD; i++, pmd++, addr += PMD_SIZE) {
 		pmd_t val = READ_ONCE(*pmd);
@@ -75,7 +77,7 @@ static int walk_puds(struct kpkeys_walk *w, pud_t *pud, unsigned long addr)
 {
 	int i, ret = 0;
 
-	if (!is_page(pud))
+	if (!mm_pud_folded(w->mm) && !is_page(pud))
 		return 0;
 
 	if (!mm_pud_folded(w->mm))
@@ -85,7 +87,7 @@ static int walk_puds(struct kpkeys_walk *w, pud_t *pud, unsigned long addr)
 		pud_t val = READ_ONCE(*pud);
 
 		if (!pud_none(val) && pud_present(val) && !pud_leaf(val))
-			ret = walk_pmds(w, pud_pgtable(val), addr);
+			ret = walk_pmds(w, pmd_offset_lockless(pud, val, addr), addr);
 	}
 	return ret;
 }
@@ -94,7 +96,7 @@ static int walk_p4ds(struct kpkeys_walk *w, p4d_t *p4d, unsigned long addr)
 {
 	int i, ret = 0;
 
-	if (!is_page(p4d))
+	if (!mm_p4d_folded(w->mm) && !is_page(p4d))
 		return 0;
 
 	if (!mm_p4d_folded(w->mm))
@@ -104,7 +106,7 @@ static int walk_p4ds(struct kpkeys_walk *w, p4d_t *p4d, unsigned long addr)
 		p4d_t val = READ_ONCE(*p4d);
 
 		if (!p4d_none(val) && p4d_present(val) && !p4d_leaf(val))
-			ret = walk_puds(w, p4d_pgtable(val), addr);
+			ret = walk_puds(w, pud_offset_lockless(p4d, val, addr), addr);
 	}
 	return ret;
 }
@@ -129,13 +131,22 @@ int kpkeys_walk_mm(struct mm_struct *mm, kpkeys_walk_fn fn, void *arg)
 	int i, ret, nr = PTRS_PER_PGD;
 	pgd_t *pgd = mm->pgd;
 
+	/*
+	 * Folded at boot, as the CPU has fewer levels than the kernel is built
+	 * for: what is below the entry is the root again, as a whole.
+	 */
+	if ((PTRS_PER_P4D > 1 && mm_p4d_folded(mm)) ||
+	    (PTRS_PER_PUD > 1 && mm_pud_folded(mm)))
+		nr = 1;
+
 	if (mm == &init_mm) {
 		/* In the kernel image, which may have a mapping of its own. */
 		pgd = lm_alias(pgd);
 		/* Kernel addresses have the upper bits set. */
-		addr = (PAGE_OFFSET & PGDIR_MASK) -
-		       pgd_index(PAGE_OFFSET) * PGDIR_SIZE;
-	} else {
+		addr = (unsigned long)_stext & PGDIR_MASK;
+		if (nr > 1)
+			addr -= pgd_index(addr) * PGDIR_SIZE;
+	} else if (nr > 1) {
 		nr = pgd_index(TASK_SIZE_MAX - 1) + 1;
 	}
 
@@ -145,7 +156,7 @@ int kpkeys_walk_mm(struct mm_struct *mm, kpkeys_walk_fn fn, void *arg)
 		pgd_t val = READ_ONCE(*pgd);
 
 		if (!pgd_none(val) && pgd_present(val) && !pgd_leaf(val))
-			ret = walk_p4ds(&w, p4d_offset(pgd, addr), addr);
+			ret = walk_p4ds(&w, p4d_offset_lockless(pgd, val, addr), addr);
 	}
 	return ret;
 }

@@ -5,10 +5,9 @@
 #include <linux/init.h>
 #include <linux/kpkeys.h>
 #include <linux/mm.h>
-#include <linux/pagewalk.h>
 #include <asm/esr.h>
 #include <asm/kpkeys.h>
-#include <asm/kpkeys_fault.h>
+#include <asm/kpkeys_hooks.h>
 #include <asm/sections.h>
 #include "../../../mm/kpkeys/kpkeys.h"
 
@@ -31,98 +30,38 @@ bool arm64_supports_kpkeys(void)
 }
 
 struct walk_ranges {
-	ptval_t index;
+	int pkey;
 	kpkeys_range_fn fn;
 	void *arg;
 };
 
-static int visit_leaf(struct walk_ranges *w, ptval_t entry, unsigned long addr,
-		      unsigned long next)
+static int visit_range(enum kpkeys_level level, u64 entry, unsigned long addr,
+		       unsigned long next, void *arg)
 {
-	if ((entry & PTE_PO_IDX_MASK) != w->index)
-		return 0;
-	return w->fn(addr, next, w->arg);
+	struct walk_ranges *w = arg;
+
+	return FIELD_GET(PTE_PO_IDX_MASK, entry) == w->pkey ?
+	       w->fn(addr, next, w->arg) : 0;
 }
-
-static int visit_pud(pud_t *pud, unsigned long addr, unsigned long next,
-		     struct mm_walk *walk)
-{
-	pud_t val = pudp_get(pud);
-
-	if (!pud_present(val) || !pud_leaf(val))
-		return 0;
-	walk->action = ACTION_CONTINUE;
-	return visit_leaf(walk->private, pud_val(val), addr, next);
-}
-
-static int visit_pmd(pmd_t *pmd, unsigned long addr, unsigned long next,
-		     struct mm_walk *walk)
-{
-	pmd_t val = pmdp_get(pmd);
-
-	if (!pmd_present(val) || !pmd_leaf(val))
-		return 0;
-	walk->action = ACTION_CONTINUE;
-	return visit_leaf(walk->private, pmd_val(val), addr, next);
-}
-
-static int visit_pte(pte_t *pte, unsigned long addr, unsigned long next,
-		     struct mm_walk *walk)
-{
-	pte_t val = __ptep_get(pte);
-
-	if (!pte_present(val))
-		return 0;
-	return visit_leaf(walk->private, pte_val(val), addr, next);
-}
-
-static const struct mm_walk_ops visit_ops = {
-	.pud_entry	= visit_pud,
-	.pmd_entry	= visit_pmd,
-	.pte_entry	= visit_pte,
-};
 
 int arch_kpkeys_walk_ranges(int pkey, kpkeys_range_fn fn, void *arg)
 {
-	struct walk_ranges w = {
-		.index = FIELD_PREP(PTE_PO_IDX_MASK, pkey),
-		.fn = fn,
-		.arg = arg,
-	};
+	struct walk_ranges w = { .pkey = pkey, .fn = fn, .arg = arg };
 
-	return walk_kernel_page_table_range_lockless(_PAGE_OFFSET(vabits_actual),
-						     PAGE_END, &visit_ops, NULL, &w);
+	return kpkeys_walk_leaves(_PAGE_OFFSET(vabits_actual), PAGE_END,
+				  visit_range, &w);
 }
 
-static int leaf_is_writable(pte_t *pte, unsigned long addr, unsigned long next,
-			    struct mm_walk *walk)
+static int entry_is_writable(enum kpkeys_level level, u64 entry, unsigned long addr,
+			     unsigned long next, void *arg)
 {
-	pte_t val = __ptep_get(pte);
-
-	return pte_present(val) && !(pte_rdonly(val) && !pte_write(val));
+	return !pte_rdonly(__pte(entry)) || pte_write(__pte(entry));
 }
-
-static int block_is_writable(pmd_t *pmd, unsigned long addr, unsigned long next,
-			     struct mm_walk *walk)
-{
-	pmd_t val = pmdp_get(pmd);
-
-	if (!pmd_present(val) || !pmd_leaf(val))
-		return 0;
-	walk->action = ACTION_CONTINUE;
-	return !(pte_rdonly(pmd_pte(val)) && !pmd_write(val));
-}
-
-static const struct mm_walk_ops writable_ops = {
-	.pmd_entry	= block_is_writable,
-	.pte_entry	= leaf_is_writable,
-};
 
 static bool is_writable(unsigned long addr)
 {
 	addr &= PAGE_MASK;
-	return walk_kernel_page_table_range_lockless(addr, addr + PAGE_SIZE,
-						     &writable_ops, NULL, NULL);
+	return kpkeys_walk_leaves(addr, addr + PAGE_SIZE, entry_is_writable, NULL);
 }
 
 /**
@@ -145,25 +84,21 @@ bool arm64_kpkeys_is_readonly(unsigned long addr)
 	       (!is_writable(addr) && !is_writable(image));
 }
 
-static int set_pkey(unsigned long start, unsigned long end, void *arg)
+static int get_pkey(enum kpkeys_level level, u64 entry, unsigned long addr,
+		    unsigned long next, void *arg)
 {
+	*(int *)arg = FIELD_GET(PTE_PO_IDX_MASK, entry);
 	return 1;
 }
 
 /* The pkey that the mapping of an address of the kernel has. */
 static int pkey_of(unsigned long addr)
 {
-	struct walk_ranges w = { .fn = set_pkey };
-	int pkey;
+	int pkey = KPKEYS_PKEY_DEFAULT;
 
 	addr &= PAGE_MASK;
-	for (pkey = 0; pkey <= ARCH_KPKEYS_MAX_PKEY; pkey++) {
-		w.index = FIELD_PREP(PTE_PO_IDX_MASK, pkey);
-		if (walk_kernel_page_table_range_lockless(addr, addr + PAGE_SIZE,
-							  &visit_ops, NULL, &w) == 1)
-			return pkey;
-	}
-	return 0;
+	kpkeys_walk_leaves(addr, addr + PAGE_SIZE, get_pkey, &pkey);
+	return pkey;
 }
 
 static bool is_rodata_pgtable(unsigned long addr)
@@ -207,9 +142,8 @@ extern char __pi_init_pg_end[];
 
 /*
  * Those of the fixmap and of early boot are next to each other, and mapped
- * twice. All others, swapper_pg_dir among them, are in .rodata: no context can
- * write to them. set_swapper_pgd() maps one elsewhere while it writes to it, and
- * that mapping has no pkey.
+ * twice. All others, swapper_pg_dir among them, are in .rodata: nothing can
+ * write to them there. set_swapper_pgd() uses a mapping in the fixmap.
  */
 int __init arch_kpkeys_protect_static_pgtables(void)
 {
