@@ -11,16 +11,21 @@ ARCH_ELF=vmlinux
 ARCH_HEADERS=arm64
 # Lines that a complete build prints, for the progress display.
 ARCH_STEPS=1440
-# Ways of running that have tests of their own: the kernel at EL1, and at EL2 (VHE). The parameters
-# are for arch_boot(); the kernel passes what it does not know on.
+# Ways of running that have tests of their own: the kernel at EL1, at EL2 (VHE), and with page
+# tables of its own for user mode and interrupts that are NMIs. kpkeys.machine is for arch_boot().
 declare -gA ARCH_MODES=(
 	[default]="kpkeys.machine=el1"
 	[vhe]="kpkeys.machine=el2"
+	[kpti-nmi]="kpkeys.machine=el1 kpti=on irqchip.gicv3_pseudo_nmi=1"
 )
+# Cases of KUnit that must not be skipped in a mode.
+declare -gA ARCH_MUST_PASS=([kpti-nmi]="kpkeys.test_nmi_in_guard")
 # Fast, or with a clock that counts instructions: a nanosecond each.
 VM_FAST=(-accel "tcg,thread=multi" -smp 4)
 VM_CPU=("${VM_FAST[@]}")
 ARM64_CPU="max,pauth-impdef=on"
+# More of the machine, for some tests.
+ARM64_DEVICES=()
 
 arch_host() { echo emulated; }
 arch_has_pkeys() { true; }
@@ -41,7 +46,7 @@ arch_boot() {
 	local machine=virt,gic-version=3
 	[[ $3 != *kpkeys.machine=el2* ]] || machine+=,virtualization=on
 	"$QEMU_BIN" -M "$machine" -cpu "$ARM64_CPU" "${VM_CPU[@]}" -m 1G -nic none -no-reboot -nodefaults \
-		-no-user-config -display none -chardev stdio,id=console,signal=off -serial chardev:console \
+		-no-user-config -display none "${ARM64_DEVICES[@]}" -chardev stdio,id=console,signal=off -serial chardev:console \
 		-kernel "$1/kernel" -initrd "$1/initramfs.cpio" -append "console=ttyAMA0 panic=-1 $3"
 }
 
@@ -49,4 +54,70 @@ arch_boot() {
 arch_boot_without_pkeys() {
 	ARM64_CPU+=,s1poe=off
 	must no-pkeys 60 default "kunit.enable=1 kpkeys.run=demo,audit,lkdtm"
+}
+
+arch_steps() {
+	step "$ARCH: CPU hotplug" test_guest hotplug on
+	step "$ARCH: kexec" test_kexec default
+	step "$ARCH: kexec, vhe" test_kexec vhe
+	step "$ARCH: hibernation" test_hibernation
+	step "$ARCH: protection keys of processes, kpkeys off and on" test_user_pkeys
+}
+
+# A kernel that is started by another one, whose CPUs and memory it takes over.
+test_kexec() {
+	local root=$RUN/kexec-root base=$IMAGE
+	mkdir -p "$root/boot"
+	cp "$base/kernel" "$base/initramfs.cpio" "$root/boot/"
+	IMAGE=$RUN/kexec
+	mkdir -p "$IMAGE"
+	cp "$base/kernel" "$IMAGE/"
+	{
+		cat "$base/initramfs.cpio"
+		cd "$root" && find boot | cpio -o -H newc -R 0:0 --quiet
+	} >"$IMAGE/initramfs.cpio"
+	must "kexec-$1" 60 "$1" "kpkeys=on kpkeys.run=kexec kpkeys.next=console=ttyAMA0:panic=-1:kpkeys=on:${QUIET_PARAMS// /:}:kpkeys.run=hotplug,audit"
+	[ "$(grep -c '^Linux version' "$CONSOLE")" = 2 ] || { show_tail; fail "there was no second kernel"; }
+	[ "$(grep -c '^kpkeys: page tables are protected' "$CONSOLE")" = 2 ] || fail "one of the kernels does not protect page tables"
+	must_calm
+	must_exit_0 hotplug
+	must_exit_0 audit
+}
+
+# A kernel whose memory is written to a disk, and read back by another one.
+test_hibernation() {
+	local disk=$RUN/disk
+	truncate -s 1G "$disk"
+	# shellcheck disable=SC2034 # for arch_boot
+	ARM64_DEVICES=(-drive "file=$disk,if=none,id=disk,format=raw" -device virtio-blk-device,drive=disk)
+	# It powers off before its programs are done.
+	boot hibernate 60 default "kpkeys=on kpkeys.run=hibernate" || :
+	must_calm
+	grep -q '^PM: Image saving done' "$CONSOLE" || grep -q '^PM: hibernation: Image saving done' "$CONSOLE" ||
+		{ show_tail; fail "no image was saved"; }
+	must resume 60 default "kpkeys=on resume=/dev/vda kpkeys.run=audit"
+	grep -q '^hibernate: awake again' "$CONSOLE" || { show_tail; fail "the image was not resumed"; }
+	must_calm
+	must_exit_0 hibernate
+}
+
+# Linux's own tests of what processes do with the same feature of the CPU: they all pass, and the
+# others of arm64 end in the same way with kpkeys off and on.
+test_user_pkeys() {
+	local state
+	poe_build
+	cp "$IMAGE/kernel" "$POE_IMAGE/kernel"
+	for state in off on; do
+		poe_boot "$QEMU_BIN" "user-pkeys-$state" 900 "kpkeys=$state $QUIET_PARAMS" ||
+			{ show_tail; fail "$WHY"; }
+		poe_cases "$RUN/user-pkeys-$state"
+		calm || fail "not provoked by a test: $WHY (log: $CONSOLE)"
+		grep -q "^kpkeys: page tables are protected" "$CONSOLE" || [ "$state" = off ] ||
+			fail "page tables are not protected"
+	done
+	diff "$RUN/user-pkeys-off" "$RUN/user-pkeys-on" | sed -n 's/^[<>]/# &/p'
+	cmp -s "$RUN/user-pkeys-off" "$RUN/user-pkeys-on" || fail "they differ (< off, > on)"
+	grep -E "^(ok|not ok|skip) ($(IFS='|'; echo "${POE_REQUIRED[*]}"))([.:]|\$)" "$RUN/user-pkeys-on" >"$RUN/user-pkeys"
+	cases "$RUN/user-pkeys" || fail "log: $CONSOLE"
+	say "# the same off and on: $(wc -l <"$RUN/user-pkeys-on") cases"
 }

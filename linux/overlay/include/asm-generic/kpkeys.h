@@ -77,4 +77,17 @@ typedef int (*kpkeys_range_fn)(unsigned long start, unsigned long end, void *arg
  */
 int arch_kpkeys_walk_ranges(int pkey, kpkeys_range_fn fn, void *arg);
 
+/*
+ * For the audit, too: where, besides the linear map, the kernel has mappings, and
+ * whether an entry of a page table there lets everybody write.
+ */
+#ifndef ARCH_KPKEYS_ALIASES_START
+#define ARCH_KPKEYS_ALIASES_START	VMALLOC_START
+#define ARCH_KPKEYS_ALIASES_END		VMALLOC_END
+#endif
+
+#ifndef arch_kpkeys_entry_is_writable
+#define arch_kpkeys_entry_is_writable(entry)	pte_write(__pte(entry))
+#endif
+
 #endif	/* __ASM_GENERIC_KPKEYS_H */

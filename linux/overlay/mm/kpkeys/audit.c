@@ -6,7 +6,8 @@
  * (or the host) says of each page, that
  *
  *  1. every page-table page of init_mm and of every process carries
- *     KPKEYS_PKEY_PGTABLES, and is known to be one;
+ *     KPKEYS_PKEY_PGTABLES, and is known to be one, and has no other mapping that
+ *     can be written to;
  *  2. no other page carries it.
  *
  * It stops all other CPUs meanwhile.
@@ -40,6 +41,7 @@ enum violation {
 	PTP_WITHOUT_PKEY,
 	PTP_UNKNOWN,
 	POOL_WITHOUT_PKEY,
+	PTP_WRITABLE_ALIAS,
 	PKEY_ON_OTHER_PAGE,
 };
 
@@ -47,6 +49,7 @@ static const char * const violation_names[] = {
 	[PTP_WITHOUT_PKEY] = "page-table page is not protected",
 	[PTP_UNKNOWN] = "page-table page is not from a known source",
 	[POOL_WITHOUT_PKEY] = "page of the pool is not protected",
+	[PTP_WRITABLE_ALIAS] = "page-table page has another mapping, which can be written to",
 	[PKEY_ON_OTHER_PAGE] = "page is protected, but is no page-table page",
 };
 
@@ -145,6 +148,28 @@ static int check_table(struct mm_struct *mm, void *table, enum kpkeys_level leve
 	return 0;
 }
 
+static int check_alias(enum kpkeys_level level, u64 entry, unsigned long addr,
+		       unsigned long next, void *arg)
+{
+	unsigned long size = kpkeys_entry_size(level);
+	unsigned long pfn, end;
+	struct audit *audit = arg;
+
+	if (!arch_kpkeys_entry_is_writable(entry))
+		return 0;
+
+	/* In an entry for a block, low bits can mean something else. */
+	pfn = ALIGN_DOWN(pte_pfn(__pte(entry)), PFN_DOWN(size));
+	end = min(pfn + PFN_DOWN(size), audit->nr_pfns);
+	for (; pfn < end; pfn++) {
+		if (!test_bit(pfn, audit->known) && !test_bit(pfn, audit->seen))
+			continue;
+		if (!arch_kpkeys_is_readonly((unsigned long)__va(PFN_PHYS(pfn))))
+			violation(audit, pfn, PTP_WRITABLE_ALIAS);
+	}
+	return 0;
+}
+
 static int audit_stopped(void *arg)
 {
 	struct audit *audit = arg;
@@ -160,6 +185,8 @@ static int audit_stopped(void *arg)
 	audit->nr_tagged = bitmap_weight(audit->tagged, audit->nr_pfns);
 
 	kpkeys_walk_all(check_table, audit);
+	kpkeys_walk_leaves(ARCH_KPKEYS_ALIASES_START, ARCH_KPKEYS_ALIASES_END,
+			   check_alias, audit);
 
 	for_each_set_bit(pfn, audit->known, audit->nr_pfns)
 		if (!test_bit(pfn, audit->tagged) && !test_bit(pfn, audit->seen))

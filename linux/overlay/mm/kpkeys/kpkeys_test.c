@@ -8,7 +8,9 @@
 #include <linux/gfp.h>
 #include <linux/interrupt.h>
 #include <linux/kpkeys.h>
+#include <linux/kprobes.h>
 #include <linux/kthread.h>
+#include <linux/perf_event.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
 #include <linux/vmalloc.h>
@@ -413,6 +415,123 @@ static void test_ipi_in_guard(struct kunit *test)
 	}
 }
 
+#ifdef CONFIG_KPROBES
+static noinline int probed_fn(int val)
+{
+	OPTIMIZER_HIDE_VAR(val);
+	return val;
+}
+
+struct probe {
+	struct kprobe kprobe;
+	struct irq_args args;
+	unsigned int nr;
+};
+
+static int probe_fn(struct kprobe *kprobe, struct pt_regs *regs)
+{
+	struct probe *probe = container_of(kprobe, struct probe, kprobe);
+
+	probe->nr++;
+	irq_fn(&probe->args);
+	return 0;
+}
+
+/* A breakpoint: a debug exception. */
+static void test_probe_in_guard(struct kunit *test)
+{
+	struct probe probe = {
+		.kprobe = {
+			.addr = (kprobe_opcode_t *)probed_fn,
+			.pre_handler = probe_fn,
+		},
+		.args = { .page = protected_page(test) },
+	};
+
+	KUNIT_ASSERT_EQ(test, register_kprobe(&probe.kprobe), 0);
+	scoped_guard(kpkeys_test) {
+		KUNIT_EXPECT_EQ(test, probed_fn(42), 42);
+		KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+	}
+	unregister_kprobe(&probe.kprobe);
+	KUNIT_EXPECT_EQ(test, probe.nr, 1);
+	/* Architectures differ in what they call it. */
+	probe.args.in_irq = true;
+	expect_irq_args(test, &probe.args);
+}
+#else
+static void test_probe_in_guard(struct kunit *test)
+{
+	kunit_skip(test, "needs KPROBES");
+}
+#endif
+
+#ifdef CONFIG_PERF_EVENTS
+struct overflow {
+	struct irq_args args;
+	bool done;
+	bool in_nmi;
+};
+
+static void overflow_fn(struct perf_event *event, struct perf_sample_data *data,
+			struct pt_regs *regs)
+{
+	struct overflow *overflow = event->overflow_handler_context;
+
+	if (overflow->done)
+		return;
+
+	overflow->in_nmi = in_nmi();
+	irq_fn(&overflow->args);
+	/* Pairs with test_nmi_in_guard(): the results before the flag. */
+	smp_store_release(&overflow->done, true);
+}
+
+/* The interrupt of a counter that overflows, where that is an NMI. */
+static void test_nmi_in_guard(struct kunit *test)
+{
+	struct overflow overflow = { .args = { .page = protected_page(test) } };
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_HARDWARE,
+		.config = PERF_COUNT_HW_CPU_CYCLES,
+		.size = sizeof(attr),
+		.pinned = 1,
+		.sample_period = 1000000,
+	};
+	struct perf_event *event;
+	int i;
+
+	migrate_disable();
+	event = perf_event_create_kernel_counter(&attr, raw_smp_processor_id(), NULL,
+						 overflow_fn, &overflow);
+	if (IS_ERR(event)) {
+		migrate_enable();
+		kunit_skip(test, "there is no counter of cycles");
+	}
+
+	/* Where there are NMIs, this does not keep them away. */
+	scoped_guard(kpkeys_test) {
+		scoped_guard(irqsave) {
+			/* Pairs with overflow_fn(). */
+			for (i = 0; i < 10000 && !smp_load_acquire(&overflow.done); i++)
+				udelay(10);
+		}
+		KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+	}
+	perf_event_release_kernel(event);
+	migrate_enable();
+
+	if (!overflow.in_nmi)
+		kunit_skip(test, "there are no NMIs");
+	expect_irq_args(test, &overflow.args);
+}
+#else
+static void test_nmi_in_guard(struct kunit *test)
+{
+	kunit_skip(test, "needs PERF_EVENTS");
+}
+#endif
+
 static struct kunit_case kpkeys_cases[] = {
 	KUNIT_CASE(test_default),
 	KUNIT_CASE(test_table),
@@ -429,6 +548,8 @@ static struct kunit_case kpkeys_cases[] = {
 	KUNIT_CASE(test_pended_irq_in_guard),
 	KUNIT_CASE(test_softirq_in_guard),
 	KUNIT_CASE(test_ipi_in_guard),
+	KUNIT_CASE(test_probe_in_guard),
+	KUNIT_CASE(test_nmi_in_guard),
 	{}
 };
 

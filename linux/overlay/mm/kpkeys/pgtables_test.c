@@ -128,6 +128,21 @@ static void test_user(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, val, 42);
 }
 
+/* The mapping with which a root in .rodata is written to. */
+static void test_fixmap(struct kunit *test)
+{
+#ifdef pgd_set_fixmap
+	pgd_t *pgd = pgd_set_fixmap(__pa_symbol(init_mm.pgd));
+
+	KUNIT_EXPECT_FALSE(test, test_try_write(pgd));
+	scoped_guard(kpkeys_hardened_pgtables)
+		KUNIT_EXPECT_TRUE(test, test_try_write(pgd));
+	pgd_clear_fixmap();
+#else
+	kunit_skip(test, "page tables are not mapped there");
+#endif
+}
+
 /* A page table that is freed goes back to the pool, and stays protected. */
 static void test_freed(struct kunit *test)
 {
@@ -158,6 +173,10 @@ static void test_setters(struct kunit *test)
 	ptep_set_wrprotect(current->mm, addr, e.pte);
 	KUNIT_EXPECT_FALSE(test, pte_write(READ_ONCE(*e.pte)));
 	pte_clear(current->mm, addr, e.pte);
+	KUNIT_EXPECT_TRUE(test, pte_none(READ_ONCE(*e.pte)));
+	set_pte(e.pte, pte);
+	/* These are a pair for who counts what page tables map. */
+	ptep_get_and_clear(current->mm, addr, e.pte);
 	KUNIT_EXPECT_TRUE(test, pte_none(READ_ONCE(*e.pte)));
 	set_pte_at(current->mm, addr, e.pte, pte);
 	KUNIT_EXPECT_TRUE(test, pte_present(READ_ONCE(*e.pte)));
@@ -450,6 +469,24 @@ static void test_audit_finds_unprotected(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kpkeys_audit(), 0);
 }
 
+static void test_audit_finds_alias(struct kunit *test)
+{
+	struct ptdesc *pt = pagetable_alloc(GFP_KERNEL, 0);
+	struct page *page;
+	void *alias;
+
+	KUNIT_ASSERT_NOT_NULL(test, pt);
+	page = ptdesc_page(pt);
+	alias = vmap(&page, 1, VM_MAP, PAGE_KERNEL);
+	KUNIT_EXPECT_NOT_NULL(test, alias);
+	if (alias && test_try_write(alias))
+		KUNIT_EXPECT_EQ(test, kpkeys_audit(), 1);
+	vunmap(alias);
+	vm_unmap_aliases();
+	pagetable_free(pt);
+	KUNIT_EXPECT_EQ(test, kpkeys_audit(), 0);
+}
+
 static void test_audit_finds_protected(struct kunit *test)
 {
 	unsigned long page = __get_free_page(GFP_KERNEL);
@@ -467,6 +504,7 @@ static struct kunit_case pgtables_cases[] = {
 	KUNIT_CASE(test_early),
 	KUNIT_CASE(test_vmalloc),
 	KUNIT_CASE(test_user),
+	KUNIT_CASE(test_fixmap),
 	KUNIT_CASE(test_freed),
 	KUNIT_CASE(test_setters),
 	KUNIT_CASE(test_mappings),
@@ -478,6 +516,7 @@ static struct kunit_case pgtables_cases[] = {
 	KUNIT_CASE(test_lazy_preempted),
 	KUNIT_CASE(test_audit),
 	KUNIT_CASE(test_audit_finds_unprotected),
+	KUNIT_CASE(test_audit_finds_alias),
 	KUNIT_CASE(test_audit_finds_protected),
 	{}
 };

@@ -52,16 +52,30 @@ int arch_kpkeys_walk_ranges(int pkey, kpkeys_range_fn fn, void *arg)
 				  visit_range, &w);
 }
 
-static int entry_is_writable(enum kpkeys_level level, u64 entry, unsigned long addr,
-			     unsigned long next, void *arg)
+/**
+ * arm64_kpkeys_entry_is_writable() - Can the kernel write through an entry?
+ * @entry: Of a page table; it maps memory
+ *
+ * Context: Any.
+ * Return: true if it can in the default context.
+ */
+bool arm64_kpkeys_entry_is_writable(u64 entry)
 {
-	return !pte_rdonly(__pte(entry)) || pte_write(__pte(entry));
+	/* Not until it is dirty if hardware says so, but then without a fault. */
+	return (!pte_rdonly(__pte(entry)) || pte_write(__pte(entry))) &&
+	       FIELD_GET(PTE_PO_IDX_MASK, entry) == KPKEYS_PKEY_DEFAULT;
+}
+
+static int visit_writable(enum kpkeys_level level, u64 entry, unsigned long addr,
+			  unsigned long next, void *arg)
+{
+	return arm64_kpkeys_entry_is_writable(entry);
 }
 
 static bool is_writable(unsigned long addr)
 {
 	addr &= PAGE_MASK;
-	return kpkeys_walk_leaves(addr, addr + PAGE_SIZE, entry_is_writable, NULL);
+	return kpkeys_walk_leaves(addr, addr + PAGE_SIZE, visit_writable, NULL);
 }
 
 /**

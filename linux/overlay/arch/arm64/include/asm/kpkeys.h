@@ -42,6 +42,13 @@ bool arm64_supports_kpkeys(void);
 bool arm64_kpkeys_is_readonly(unsigned long addr);
 #define arch_kpkeys_is_readonly(addr)	arm64_kpkeys_is_readonly(addr)
 
+/* The kernel image, vmalloc(), the vmemmap and the fixmap. */
+#define ARCH_KPKEYS_ALIASES_START	MODULES_VADDR
+#define ARCH_KPKEYS_ALIASES_END		(-PAGE_SIZE)
+
+bool arm64_kpkeys_entry_is_writable(u64 entry);
+#define arch_kpkeys_entry_is_writable(entry)	arm64_kpkeys_entry_is_writable(entry)
+
 #include <asm-generic/kpkeys.h>
 
 #endif /* __ASM_KPKEYS_H */
