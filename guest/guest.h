@@ -18,6 +18,7 @@
 
 #define KPKEYS_AUDIT	"/sys/kernel/debug/kpkeys/audit"
 #define KPKEYS_STATS	"/sys/kernel/debug/kpkeys/stats"
+#define KPKEYS_LINEAR_MAP	"/sys/kernel/debug/kpkeys/linear_map"
 
 typedef unsigned long long u64;
 
@@ -86,15 +87,15 @@ static inline bool boot_parameter(const char *name, char *value, size_t size)
 	return found;
 }
 
-/* The number on the line "@name: number" of the kernel's statistics, or 0. */
-static inline u64 kpkeys_stat(const char *name)
+/* The number on the line "@name: number" of @path, or 0. */
+static inline u64 read_stat(const char *path, const char *name)
 {
 	size_t len = strlen(name);
 	u64 value = 0;
 	char line[256];
 	FILE *file;
 
-	file = fopen(KPKEYS_STATS, "r");
+	file = fopen(path, "r");
 	if (!file)
 		return 0;
 	while (fgets(line, sizeof(line), file))
@@ -103,6 +104,12 @@ static inline u64 kpkeys_stat(const char *name)
 	fclose(file);
 
 	return value;
+}
+
+/* The same for the statistics of kpkeys. */
+static inline u64 kpkeys_stat(const char *name)
+{
+	return read_stat(KPKEYS_STATS, name);
 }
 
 /*
@@ -145,6 +152,10 @@ static inline int print_audit(void)
 			break;
 	}
 	fclose(file);
+	/* Not every architecture has one. */
+	if (!access(KPKEYS_LINEAR_MAP, R_OK))
+		printf("linear map: %llu %% in blocks\n",
+		       read_stat(KPKEYS_LINEAR_MAP, "blocks_percent"));
 	if (violations < 0)
 		printf("audit: the report has no line \"violations:\"\n");
 

@@ -18,6 +18,8 @@ declare -gA ARCH_MODES=(
 	[vhe]="kpkeys.machine=el2"
 	[kpti-nmi]="kpkeys.machine=el1 kpti=on irqchip.gicv3_pseudo_nmi=1"
 )
+# Of these modes, the one in which every defect of tools/mutants shows.
+ARCH_MUTANT_MODE=kpti-nmi
 # Cases of KUnit that must not be skipped in a mode.
 declare -gA ARCH_MUST_PASS=([kpti-nmi]="kpkeys.test_nmi_in_guard")
 # Fast, or with a clock that counts instructions: a nanosecond each.
@@ -43,7 +45,8 @@ arch_patience() { echo 6; }
 
 # arch_boot IMAGE INTERACTIVE PARAMS: runs the kernel, console on stdin and stdout.
 arch_boot() {
-	local machine=virt,gic-version=3
+	# Without an ITS: where no firmware keeps its tables for the next kernel, kexec breaks.
+	local machine=virt,gic-version=3,its=off
 	[[ $3 != *kpkeys.machine=el2* ]] || machine+=,virtualization=on
 	"$QEMU_BIN" -M "$machine" -cpu "$ARM64_CPU" "${VM_CPU[@]}" -m 1G -nic none -no-reboot -nodefaults \
 		-no-user-config -display none "${ARM64_DEVICES[@]}" -chardev stdio,id=console,signal=off -serial chardev:console \

@@ -202,7 +202,7 @@ test_audit() {
 	must audit 30 "$1" "kpkeys.run=audit"
 	must_exit_0 audit
 	must_calm
-	part audit | sed -n 's/^violations/# &/p'
+	part audit | sed -n 's/^\(violations\|linear map\)/# &/p'
 }
 
 test_lkdtm() {
@@ -226,7 +226,7 @@ test_stress() {
 	must stress $((seconds + 60)) "$1" "kpkeys.run=stress kpkeys.stress=$seconds"
 	must_exit_0 stress
 	must_calm
-	part stress | sed -n '/^stress: .* total=\|^violations/s/^/# /p' | tail -n 2
+	part stress | sed -n '/^stress: .* total=\|^violations\|^linear map/s/^/# /p' | tail -n 3
 }
 
 # The vmalloc test on two threads: every one of its parts, but for two that map tens of
@@ -565,7 +565,8 @@ cmd_test_mutants() {
 	prepare build
 	arch_describe
 	lock
-	for file in "$TOP"/tools/mutants/*.patch; do
+	for file in "$TOP"/tools/mutants/*.patch "$TOP/tools/mutants/$ARCH"/*.patch; do
+		[ -e "$file" ] || continue
 		step "$(basename "$file" .patch): $(head -n 1 "$file")" test_mutant "$file"
 	done
 	sync_tree
@@ -586,7 +587,7 @@ test_mutant() {
 	rm -rf "$IMAGE" && mkdir "$IMAGE"
 	cp "$OUT_DIR/$ARCH_IMAGE" "$IMAGE/kernel"
 	build_initramfs
-	if ! boot mutant 10 default "kpkeys=on kpkeys.run=audit kunit.enable=1 kunit.filter_glob=kpkeys*"; then
+	if ! boot mutant 20 "${ARCH_MUTANT_MODE:-default}" "kpkeys=on kpkeys.run=audit kunit.enable=1 kunit.filter_glob=kpkeys*"; then
 		say "# noticed: $WHY"
 		return
 	fi

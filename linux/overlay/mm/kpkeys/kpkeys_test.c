@@ -93,6 +93,27 @@ static void test_other_context(struct kunit *test)
 	kpkeys_restore_pkey_reg(reg);
 }
 
+/* Code that faults goes on in the context that it was in. */
+static void test_fault_in_guard(struct kunit *test)
+{
+	long *page = protected_page(test);
+	u64 reg[2];
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		scoped_guard(kpkeys_hardened_pgtables) {
+			if (i)
+				local_irq_disable();
+			KUNIT_EXPECT_FALSE(test, test_try_write(page));
+			reg[i] = test_reg();
+			if (i)
+				local_irq_enable();
+		}
+		KUNIT_EXPECT_EQ(test, reg[i], kpkeys_ctx_table[KPKEYS_CTX_PGTABLES]);
+		KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_DEFAULT]);
+	}
+}
+
 static void test_unprotect(struct kunit *test)
 {
 	long *page = protected_page(test);
@@ -469,6 +490,7 @@ static void test_probe_in_guard(struct kunit *test)
 #ifdef CONFIG_PERF_EVENTS
 struct overflow {
 	struct irq_args args;
+	bool wanted;
 	bool done;
 	bool in_nmi;
 };
@@ -478,7 +500,7 @@ static void overflow_fn(struct perf_event *event, struct perf_sample_data *data,
 {
 	struct overflow *overflow = event->overflow_handler_context;
 
-	if (overflow->done)
+	if (!READ_ONCE(overflow->wanted) || overflow->done)
 		return;
 
 	overflow->in_nmi = in_nmi();
@@ -512,9 +534,10 @@ static void test_nmi_in_guard(struct kunit *test)
 	/* Where there are NMIs, this does not keep them away. */
 	scoped_guard(kpkeys_test) {
 		scoped_guard(irqsave) {
+			WRITE_ONCE(overflow.wanted, true);
 			/* Pairs with overflow_fn(). */
-			for (i = 0; i < 10000 && !smp_load_acquire(&overflow.done); i++)
-				udelay(10);
+			for (i = 0; i < 20000 && !smp_load_acquire(&overflow.done); i++)
+				udelay(5);
 		}
 		KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
 	}
@@ -537,6 +560,7 @@ static struct kunit_case kpkeys_cases[] = {
 	KUNIT_CASE(test_table),
 	KUNIT_CASE(test_set_restore),
 	KUNIT_CASE(test_other_context),
+	KUNIT_CASE(test_fault_in_guard),
 	KUNIT_CASE(test_unprotect),
 	KUNIT_CASE(test_same_context),
 	KUNIT_CASE(test_guards),
