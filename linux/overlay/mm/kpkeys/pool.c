@@ -195,12 +195,12 @@ static void pool_put(struct page **pages, unsigned int nr)
 }
 
 /* Takes up to @nr pages, from partly used blocks first. */
-static unsigned int pool_take(struct kpkeys_pool *pool, struct page **pages,
-			      unsigned int nr)
+static unsigned int pool_take_locked(struct kpkeys_pool *pool, struct page **pages,
+				     unsigned int nr)
 {
 	unsigned int taken = 0;
 
-	guard(raw_spinlock_irqsave)(&pool->lock);
+	lockdep_assert_held(&pool->lock);
 
 	while (taken < nr && pool->nr_free) {
 		struct kpkeys_block *block;
@@ -223,6 +223,13 @@ static unsigned int pool_take(struct kpkeys_pool *pool, struct page **pages,
 			pool_file_block(pool, block);
 	}
 	return taken;
+}
+
+static unsigned int pool_take(struct kpkeys_pool *pool, struct page **pages,
+			      unsigned int nr)
+{
+	guard(raw_spinlock_irqsave)(&pool->lock);
+	return pool_take_locked(pool, pages, nr);
 }
 
 static struct kpkeys_block *block_create(struct kpkeys_pool *pool, struct page *page,
@@ -255,7 +262,10 @@ static void block_destroy(struct kpkeys_block *block)
 	kfree(block);
 }
 
-/* Makes all pages of a tagged block available. */
+/*
+ * Makes all pages of a tagged block available, first of all to the reserve: once
+ * the lock is dropped others may take them all.
+ */
 static void block_publish(struct kpkeys_block *block)
 {
 	struct kpkeys_pool *pool = block->pool;
@@ -270,6 +280,60 @@ static void block_publish(struct kpkeys_block *block)
 		set_page_block(block->page + i, block);
 		pool_put_locked(pool, block->page + i);
 	}
+
+	scoped_guard(raw_spinlock, &reserve_lock)
+		nr_reserve += pool_take_locked(pool, reserve + nr_reserve,
+					       RESERVE_PAGES - nr_reserve);
+}
+
+/*
+ * Splits of the linear map
+ */
+
+/*
+ * Tasks that split the linear map, or may have to, as they tag a block. Page
+ * tables that they need come from pages at hand: another refill would want to
+ * split, too, for which it needs the locks that the first split holds.
+ */
+static DEFINE_RAW_SPINLOCK(splits_lock);
+static LIST_HEAD(splits);
+
+static void split_add(struct kpkeys_split *split)
+{
+	split->task = current;
+
+	guard(raw_spinlock_irqsave)(&splits_lock);
+	list_add(&split->list, &splits);
+}
+
+static void split_del(struct kpkeys_split *split)
+{
+	guard(raw_spinlock_irqsave)(&splits_lock);
+	list_del(&split->list);
+}
+
+static struct kpkeys_split *current_split(void)
+{
+	struct kpkeys_split *split;
+
+	guard(raw_spinlock_irqsave)(&splits_lock);
+	list_for_each_entry(split, &splits, list)
+		if (split->task == current)
+			return split;
+	return NULL;
+}
+
+/* Changes the pkey of a block. What this splits does not make the pool grow. */
+static int block_set_pkey(struct kpkeys_block *block, int pkey)
+{
+	struct kpkeys_split split = { };
+	int err;
+
+	split_add(&split);
+	err = set_memory_pkey((unsigned long)page_address(block->page),
+			      block->nr_pages, pkey);
+	split_del(&split);
+	return err;
 }
 
 /*
@@ -287,8 +351,7 @@ static bool block_release(struct kpkeys_block *block)
 	for (i = 0; i < nr_pages; i++)
 		set_page_block(page + i, NULL);
 
-	if (set_memory_pkey((unsigned long)page_address(page), nr_pages,
-			    KPKEYS_PKEY_DEFAULT)) {
+	if (block_set_pkey(block, KPKEYS_PKEY_DEFAULT)) {
 		atomic_long_add(nr_pages, &nr_leaked);
 		pr_warn_once("cannot unprotect memory, %u pages are lost\n", nr_pages);
 		return false;
@@ -381,78 +444,17 @@ static int drain_dead_cpu(unsigned int cpu)
  * Refill
  */
 
-/*
- * Tasks that split the linear map, or may have to, as they tag a block. Page
- * tables that they need come from pages at hand: another refill would want to
- * split, too, for which it needs the locks that the first split holds.
- */
-static DEFINE_RAW_SPINLOCK(splits_lock);
-static LIST_HEAD(splits);
-
-static void split_add(struct kpkeys_split *split)
-{
-	split->task = current;
-
-	guard(raw_spinlock_irqsave)(&splits_lock);
-	list_add(&split->list, &splits);
-}
-
-static void split_del(struct kpkeys_split *split)
-{
-	guard(raw_spinlock_irqsave)(&splits_lock);
-	list_del(&split->list);
-}
-
-static struct kpkeys_split *current_split(void)
-{
-	struct kpkeys_split *split;
-
-	guard(raw_spinlock_irqsave)(&splits_lock);
-	list_for_each_entry(split, &splits, list)
-		if (split->task == current)
-			return split;
-	return NULL;
-}
+/* One at a time: the reserve is for one. */
+static DEFINE_MUTEX(refill_mutex);
+static struct task_struct *refiller;
 
 static struct page *take_reserved_page(void)
 {
+	if (READ_ONCE(refiller) != current)
+		return NULL;
+
 	guard(raw_spinlock_irqsave)(&reserve_lock);
 	return nr_reserve ? reserve[--nr_reserve] : NULL;
-}
-
-static void replenish_reserve(void)
-{
-	struct page *page;
-
-	while (READ_ONCE(nr_reserve) < RESERVE_PAGES) {
-		page = take_page(numa_mem_id());
-		if (!page)
-			return;
-		scoped_guard(raw_spinlock_irqsave, &reserve_lock) {
-			if (nr_reserve < RESERVE_PAGES) {
-				reserve[nr_reserve++] = page;
-				page = NULL;
-			}
-		}
-		if (page)
-			put_page_back(page);
-	}
-}
-
-/* One at a time: the reserve is for one. */
-static DEFINE_MUTEX(refill_mutex);
-
-/* Tags a block; page tables that this needs come from the reserve. */
-static int protect_block(struct kpkeys_block *block)
-{
-	struct kpkeys_split split = { };
-	int err;
-
-	split_add(&split);
-	err = set_memory_pkey((unsigned long)page_address(block->page),
-			      block->nr_pages, KPKEYS_PKEY_PGTABLES);
-	split_del(&split);
-	return err;
 }
 
 /*
@@ -474,7 +476,7 @@ static bool refill(int nid, gfp_t gfp)
 {
 	struct kpkeys_block *block;
 	struct page *page;
-	int order;
+	int order, err;
 
 	gfp &= ~(__GFP_ZERO | __GFP_ACCOUNT | __GFP_COMP);
 
@@ -502,15 +504,16 @@ static bool refill(int nid, gfp_t gfp)
 		}
 
 		unmap_aliases(gfp);
-		scoped_guard(mutex, &refill_mutex) {
-			if (!protect_block(block)) {
-				block_publish(block);
-				replenish_reserve();
-				return true;
-			}
-		}
-		/* Some of the pages may carry the pkey. */
-		block_release(block);
+		guard(mutex)(&refill_mutex);
+		WRITE_ONCE(refiller, current);
+		err = block_set_pkey(block, KPKEYS_PKEY_PGTABLES);
+		if (!err)
+			block_publish(block);
+		else
+			block_release(block);	/* some pages may carry the pkey */
+		WRITE_ONCE(refiller, NULL);
+		if (!err)
+			return true;
 	}
 	return false;
 }

@@ -502,6 +502,47 @@ static void test_concurrency(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kpkeys_audit(), 0);
 }
 
+/*
+ * An architecture that has to split the linear map, and has no page table for
+ * that, neither to tag a block nor to give it back.
+ */
+static unsigned int split_depth;
+static unsigned int split_max_depth;
+
+static int fail_to_split(unsigned long addr, int nr_pages, int pkey)
+{
+	struct ptdesc *pt;
+
+	split_max_depth = max(split_max_depth, ++split_depth);
+	if (split_depth < 4) {
+		while ((pt = pagetable_alloc(GFP_PTP | __GFP_NOWARN, 0)))
+			list_add(&pt->pt_list, &split.held.list);
+	}
+	split_depth--;
+	return pkey == KPKEYS_PKEY_DEFAULT ? 0 : -ENOMEM;
+}
+
+/* What fails must not be tried again from within. */
+static void test_failed_split(struct kunit *test)
+{
+	struct held held = { .list = LIST_HEAD_INIT(held.list) };
+
+	INIT_LIST_HEAD(&split.held.list);
+	split_depth = 0;
+	split_max_depth = 0;
+
+	exhaust(test, &held);
+	kunit_activate_static_stub(test, set_memory_pkey, fail_to_split);
+	KUNIT_EXPECT_PTR_EQ(test, pagetable_alloc(GFP_PTP | __GFP_NOWARN, 0), NULL);
+	KUNIT_EXPECT_EQ(test, split_max_depth, 1);
+	kunit_deactivate_static_stub(test, set_memory_pkey);
+
+	release_all(&split.held);
+	release_all(&held);
+	migrate_enable();
+	KUNIT_EXPECT_EQ(test, kpkeys_audit(), 0);
+}
+
 static struct kunit_case pool_cases[] = {
 	KUNIT_CASE(test_alloc),
 	KUNIT_CASE(test_steady_state),
@@ -510,6 +551,7 @@ static struct kunit_case pool_cases[] = {
 	KUNIT_CASE(test_refill_failure),
 	KUNIT_CASE(test_unprotect_failure),
 	KUNIT_CASE(test_nested_refill),
+	KUNIT_CASE(test_failed_split),
 	KUNIT_CASE(test_split_when_empty),
 	KUNIT_CASE(test_atomic),
 	KUNIT_CASE(test_high_order),
