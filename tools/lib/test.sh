@@ -341,6 +341,16 @@ test_bad_input() {
 	[ -z "$(ls -A "$cache/src")" ] || fail "a damaged archive left something in the cache"
 }
 
+# The deliberately broken kernels of make test-mutants: none must have gone stale.
+test_mutants_fit() {
+	local tree=$RUN/mutants file
+	small_tree "$tree"
+	tool apply LINUX="$tree" >/dev/null || fail "make apply failed"
+	for file in "$TOP"/tools/mutants/*.patch "$TOP"/tools/mutants/*/*.patch; do
+		patch -d "$tree" -p1 -F0 -s --dry-run -i "$file" >/dev/null </dev/null || fail "$file does not fit the source"
+	done
+}
+
 tree_sum() { (cd "$1" && find . -type f -exec sha256sum {} + | sort | sha256sum); }
 
 # make apply: into a good tree; a second time, and into one that a patch does not fit, refused.
@@ -469,6 +479,7 @@ cmd_test() {
 	step "make apply" test_apply
 	step "make series" test_series_mails
 	step "make tree, make refresh" test_refresh
+	step "make test-mutants has what fits" test_mutants_fit
 	[[ $ARCH != all && $ARCH != arm64 ]] || test_qemu
 	for arch in "${arches[@]}"; do
 		test_arch "$arch"
