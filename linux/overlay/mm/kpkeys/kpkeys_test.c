@@ -149,10 +149,13 @@ static void test_guards(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
 
 		/* The same context nests without a write to the register. */
-		writes = raw_cpu_read(kpkeys_reg_writes);
-		scoped_guard(kpkeys_test)
-			WRITE_ONCE(*page, 1);
-		KUNIT_EXPECT_EQ(test, raw_cpu_read(kpkeys_reg_writes), writes);
+		scoped_guard(irqsave) {
+			writes = raw_cpu_read(kpkeys_reg_writes);
+			scoped_guard(kpkeys_test)
+				WRITE_ONCE(*page, 1);
+			writes = raw_cpu_read(kpkeys_reg_writes) - writes;
+		}
+		KUNIT_EXPECT_EQ(test, writes, 0);
 		KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
 
 		/* Another one replaces it for a while. */
