@@ -461,6 +461,13 @@ static int probe_fn(struct kprobe *kprobe, struct pt_regs *regs)
 	return 0;
 }
 
+static noinline void call_probed(struct kunit *test)
+{
+	guard(kpkeys_test)();
+	KUNIT_EXPECT_EQ(test, probed_fn(42), 42);
+	KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+}
+
 /* A breakpoint: a debug exception. */
 static void test_probe_in_guard(struct kunit *test)
 {
@@ -473,10 +480,7 @@ static void test_probe_in_guard(struct kunit *test)
 	};
 
 	KUNIT_ASSERT_EQ(test, register_kprobe(&probe.kprobe), 0);
-	scoped_guard(kpkeys_test) {
-		KUNIT_EXPECT_EQ(test, probed_fn(42), 42);
-		KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
-	}
+	call_probed(test);
 	unregister_kprobe(&probe.kprobe);
 	KUNIT_EXPECT_EQ(test, probe.nr, 1);
 	/* Architectures differ in what they call it. */
@@ -508,8 +512,23 @@ static void overflow_fn(struct perf_event *event, struct perf_sample_data *data,
 
 	overflow->in_nmi = in_nmi();
 	irq_fn(&overflow->args);
-	/* Pairs with test_nmi_in_guard(): the results before the flag. */
+	/* Pairs with wait_for_overflow(): the results before the flag. */
 	smp_store_release(&overflow->done, true);
+}
+
+/* Where there are NMIs, disabling interrupts does not keep them away. */
+static noinline void wait_for_overflow(struct kunit *test, struct overflow *overflow)
+{
+	int i;
+
+	guard(kpkeys_test)();
+	scoped_guard(irqsave) {
+		WRITE_ONCE(overflow->wanted, true);
+		/* Pairs with overflow_fn(). */
+		for (i = 0; i < 20000 && !smp_load_acquire(&overflow->done); i++)
+			udelay(5);
+	}
+	KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
 }
 
 /* The interrupt of a counter that overflows, where that is an NMI. */
@@ -524,7 +543,6 @@ static void test_nmi_in_guard(struct kunit *test)
 		.sample_period = 1000000,
 	};
 	struct perf_event *event;
-	int i;
 
 	migrate_disable();
 	event = perf_event_create_kernel_counter(&attr, raw_smp_processor_id(), NULL,
@@ -534,16 +552,7 @@ static void test_nmi_in_guard(struct kunit *test)
 		kunit_skip(test, "there is no counter of cycles");
 	}
 
-	/* Where there are NMIs, this does not keep them away. */
-	scoped_guard(kpkeys_test) {
-		scoped_guard(irqsave) {
-			WRITE_ONCE(overflow.wanted, true);
-			/* Pairs with overflow_fn(). */
-			for (i = 0; i < 20000 && !smp_load_acquire(&overflow.done); i++)
-				udelay(5);
-		}
-		KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
-	}
+	wait_for_overflow(test, &overflow);
 	perf_event_release_kernel(event);
 	migrate_enable();
 
