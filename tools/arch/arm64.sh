@@ -46,11 +46,22 @@ arch_patience() { echo 6; }
 # arch_boot IMAGE INTERACTIVE PARAMS: runs the kernel, console on stdin and stdout.
 arch_boot() {
 	# Without an ITS: where no firmware keeps its tables for the next kernel, kexec breaks.
-	local machine=virt,gic-version=3,its=off
+	local machine=virt,gic-version=3,its=off firmware=()
 	[[ $3 != *kpkeys.machine=el2* ]] || machine+=,virtualization=on
+	if [[ $3 == *kpkeys.machine=efi* ]]; then
+		# With a device tree, as otherwise.
+		machine+=,acpi=off
+		firmware=(-bios "$UEFI_AARCH64")
+	fi
 	"$QEMU_BIN" -M "$machine" -cpu "$ARM64_CPU" "${VM_CPU[@]}" -m 1G -nic none -no-reboot -nodefaults \
-		-no-user-config -display none "${ARM64_DEVICES[@]}" -chardev stdio,id=console,signal=off -serial chardev:console \
+		-no-user-config -display none "${firmware[@]}" "${ARM64_DEVICES[@]}" -chardev stdio,id=console,signal=off -serial chardev:console \
 		-kernel "$1/kernel" -initrd "$1/initramfs.cpio" -append "console=ttyAMA0 panic=-1 $3"
+}
+
+# arch_set_machine NAME: what mode default is to run on, one of those of arch_boot().
+arch_set_machine() {
+	[ "$1" != efi ] || need firmware
+	ARCH_MODES[default]="kpkeys.machine=${1:-el1}"
 }
 
 # A boot on a CPU that has no overlays.

@@ -2,6 +2,9 @@
 # shellcheck shell=bash
 # The tools that the host must have, and how to get the missing ones.
 
+# Where Debian and Ubuntu have it.
+UEFI_AARCH64=/usr/share/qemu-efi-aarch64/QEMU_EFI.fd
+
 # One line a package: its name, then a command that succeeds when it is there.
 deps_table() {
 	case $1 in
@@ -36,6 +39,7 @@ deps_table() {
 		libc6-dev-arm64-cross printf 'int main(){return 0;}' | aarch64-linux-gnu-gcc -static -xc - -o /dev/null
 		END
 		;;
+	firmware) echo "qemu-efi-aarch64 test -e $UEFI_AARCH64" ;;
 	debian) echo "debian-archive-keyring test -e /usr/share/keyrings/debian-archive-keyring.gpg" ;;
 	upstream) printf '%s\n' "curl curl --version" "ca-certificates test -e /etc/ssl/certs/ca-certificates.crt" ;;
 	esac

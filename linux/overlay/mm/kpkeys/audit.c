@@ -5,7 +5,7 @@
  * /sys/kernel/debug/kpkeys/audit checks, when read, against what the hardware
  * (or the host) says of each page, that
  *
- *  1. every page-table page of init_mm and of every process carries
+ *  1. every page-table page of init_mm, efi_mm and every process carries
  *     KPKEYS_PKEY_PGTABLES, and is known to be one, and has no other mapping that
  *     can be written to;
  *  2. no other page carries it.
@@ -20,6 +20,7 @@
 
 #include <linux/bitmap.h>
 #include <linux/debugfs.h>
+#include <linux/efi.h>
 #include <linux/init.h>
 #include <linux/kpkeys.h>
 #include <linux/memblock.h>	/* max_pfn */
@@ -59,7 +60,7 @@ static const char * const violation_names[] = {
  * @tagged: Pages that carry the pkey
  * @known: Pages that may
  * @seen: PTPs found in page tables
- * @nr: PTPs found at each level: of the kernel, of processes
+ * @nr: PTPs found at each level: of the kernel (with efi_mm), of processes
  * @nr_tagged: Pages in @tagged
  * @nr_seen: Pages in @seen
  * @error: The architecture could not tell which pages carry the pkey
@@ -136,7 +137,7 @@ static int check_table(struct mm_struct *mm, void *table, enum kpkeys_level leve
 	if (__test_and_set_bit(pfn, audit->seen))
 		return 0;
 
-	audit->nr[level][mm != &init_mm]++;
+	audit->nr[level][mm != &init_mm && !mm_is_efi(mm)]++;
 	audit->nr_seen++;
 	if (!test_bit(pfn, audit->tagged)) {
 		/* Those in .rodata cannot be written to in any context. */

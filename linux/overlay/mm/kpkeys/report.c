@@ -3,6 +3,7 @@
 
 #define pr_fmt(fmt) "kpkeys: " fmt
 
+#include <linux/efi.h>
 #include <linux/kpkeys.h>
 #include <linux/mm.h>
 #include <linux/printk.h>
@@ -39,6 +40,10 @@ static void report_owner(struct mm_struct *mm)
 
 	if (mm == &init_mm) {
 		pr_alert("  of the kernel (init_mm)\n");
+		return;
+	}
+	if (mm_is_efi(mm)) {
+		pr_alert("  of the firmware's runtime services (efi_mm)\n");
 		return;
 	}
 
@@ -97,7 +102,7 @@ static void report_page(unsigned long addr)
 			 find.addr + index * size, find.addr + (index + 1) * size - 1);
 		report_owner(find.mm);
 	} else {
-		pr_alert("  not in use by init_mm or a process\n");
+		pr_alert("  not in use by the kernel or a process\n");
 	}
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* kpkeys_hardened_pgtables: visit all page-table pages. */
 
+#include <linux/efi.h>
 #include <linux/mm.h>
 #include <linux/pgtable.h>
 #include <linux/rcupdate.h>
@@ -162,7 +163,7 @@ int kpkeys_walk_mm(struct mm_struct *mm, kpkeys_walk_fn fn, void *arg)
 }
 
 /**
- * kpkeys_walk_all() - Visit the page-table pages of init_mm and all processes
+ * kpkeys_walk_all() - Visit the page-table pages of init_mm, efi_mm and all processes
  * @fn: Called for each PTP
  * @arg: Passed to @fn
  *
@@ -178,6 +179,13 @@ int kpkeys_walk_all(kpkeys_walk_fn fn, void *arg)
 	ret = kpkeys_walk_mm(&init_mm, fn, arg);
 	if (ret)
 		return ret;
+
+	/* The firmware's runtime services have page tables of their own. */
+	if (efi_enabled(EFI_RUNTIME_SERVICES)) {
+		ret = kpkeys_walk_mm(&efi_mm, fn, arg);
+		if (ret)
+			return ret;
+	}
 
 	guard(rcu)();
 	for_each_process(p) {
