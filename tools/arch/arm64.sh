@@ -46,14 +46,15 @@ arch_patience() { echo 6; }
 # arch_boot IMAGE INTERACTIVE PARAMS: runs the kernel, console on stdin and stdout.
 arch_boot() {
 	# Without an ITS: where no firmware keeps its tables for the next kernel, kexec breaks.
-	local machine=virt,gic-version=3,its=off firmware=()
+	local machine=virt,gic-version=3,its=off firmware=() cpu=$ARM64_CPU
+	[[ ! $3 =~ kpkeys\.cpu=([^ ]+) ]] || cpu+=,${BASH_REMATCH[1]}
 	[[ $3 != *kpkeys.machine=el2* ]] || machine+=,virtualization=on
 	if [[ $3 == *kpkeys.machine=efi* ]]; then
 		# With a device tree, as otherwise.
 		machine+=,acpi=off
 		firmware=(-bios "$UEFI_AARCH64")
 	fi
-	"$QEMU_BIN" -M "$machine" -cpu "$ARM64_CPU" "${VM_CPU[@]}" -m 1G -nic none -no-reboot -nodefaults \
+	"$QEMU_BIN" -M "$machine" -cpu "$cpu" "${VM_CPU[@]}" -m 1G -nic none -no-reboot -nodefaults \
 		-no-user-config -display none "${firmware[@]}" "${ARM64_DEVICES[@]}" -chardev stdio,id=console,signal=off -serial chardev:console \
 		-kernel "$1/kernel" -initrd "$1/initramfs.cpio" -append "console=ttyAMA0 panic=-1 $3"
 }
@@ -66,8 +67,7 @@ arch_set_machine() {
 
 # A boot on a CPU that has no overlays.
 arch_boot_without_pkeys() {
-	ARM64_CPU+=,s1poe=off
-	must no-pkeys 60 default "kunit.enable=1 kpkeys.run=demo,audit,lkdtm"
+	must no-pkeys 60 default "kunit.enable=1 kpkeys.run=demo,audit,lkdtm kpkeys.cpu=s1poe=off"
 }
 
 arch_steps() {

@@ -489,7 +489,11 @@ cmd_test() {
 }
 
 # make test-matrix: the same tests with other page sizes, address sizes and debugging options.
-# What the files of linux/config/matrix-ARCH say, one kernel each.
+# What the files of linux/config/matrix-ARCH say, one kernel each. Their comments say more:
+#   # build only: ...    it is not run
+#   # machine: NAME      what it runs on, instead of the usual
+#   # programs: WORD...  programs of guest/ to run besides
+#   # cpus: WORD...      CPUs to run it on besides; each word is added to QEMU's -cpu
 cmd_test_matrix() {
 	local dir=$CONFIG_DIR/matrix-$ARCH file variants=() variant
 	read -ra variants <<<"${KPKEYS_MATRIX:-}"
@@ -512,8 +516,14 @@ cmd_test_matrix() {
 	[ "$FAILED" = 0 ]
 }
 
+# test_cpu PROPERTIES: on a CPU that differs.
+test_cpu() {
+	test_kunit "$1" default "kpkeys=on kpkeys.run=audit kpkeys.cpu=$1"
+	must_exit_0 audit
+}
+
 test_variant() {
-	local name="$ARCH $1" file program
+	local name="$ARCH $1" file program cpu
 	file=$(variant_config "$1")
 	say "# $name: $(sed -n '1s/^# //p' "$file")"
 	! declare -F arch_set_machine >/dev/null || arch_set_machine "$(sed -n 's/^# machine: //p' "$file")"
@@ -524,6 +534,9 @@ test_variant() {
 		image_steps "$name"
 		for program in $(sed -n 's/^# programs: //p' "$file"); do
 			step "$name: $program" test_guest "$program" on
+		done
+		for cpu in $(sed -n 's/^# cpus: //p' "$file"); do
+			step "$name: KUnit and audit, CPU with $cpu" test_cpu "$cpu"
 		done
 	fi
 	# So many kernels need room; ccache keeps the next run short.
