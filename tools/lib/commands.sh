@@ -45,8 +45,11 @@ cmd_run() {
 	[ "$rc" = 0 ] || { show_tail; die "the attack did not end as it should: off, it reads the secret; on, it is stopped"; }
 }
 
-# The kernel's report of a violation, without registers and stack.
-report() { sed -n '/^kpkeys: BUG/,/end trace/p' | grep -E '^(kpkeys:|Pid:|RIP:|Call Trace| \[<)'; }
+# The kernel's report of a violation, as each architecture words it, without registers and stack.
+report() {
+	sed -n '/^kpkeys: BUG/,/end trace/p' |
+		grep -E '^(kpkeys:|Pid:|CPU: |RIP:|pc :|Call [Tt]race:| \[<| [A-Za-z0-9_.]+\+0x)'
+}
 
 # make bench: the same image with kpkeys off and on. Where the CPU is emulated, its clock counts
 # instructions: what that measures can be compared, which the time that QEMU takes cannot.

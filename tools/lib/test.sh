@@ -335,6 +335,8 @@ test_bad_input() {
 	refuses "needs $KERNEL_SERIES" tool apply LINUX="$RUN/old"
 	refuses "needs $KERNEL_SERIES" tool series LINUX="$RUN/old" OUT="$RUN/old-series"
 	refuses "KPKEYS_HOST" tool run ARCH=um KPKEYS_HOST=moon
+	refuses "no matrix" tool test-matrix ARCH=um
+	refuses "KPKEYS_MATRIX=moon" tool test-matrix ARCH=arm64 KPKEYS_MATRIX=moon
 	mkdir -p "$dist" "$cache"
 	head -c 100000 /dev/zero | xz | head -c 100 >"$dist/linux-$KERNEL_SERIES.99.tar.xz"
 	refuses "cannot be unpacked" tool series KPKEYS_CACHE="$cache" KPKEYS_DISTFILES="$dist" OUT="$RUN/none"
