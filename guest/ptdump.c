@@ -9,21 +9,6 @@
 #define DUMP	"/sys/kernel/debug/kernel_page_tables"
 #define TRIES	10
 
-static u64 audit_pages(void)
-{
-	char line[512];
-	u64 pages = 0;
-	FILE *file;
-
-	file = fopen(KPKEYS_AUDIT, "r");
-	if (!file)
-		die(KPKEYS_AUDIT ": %s", strerror(errno));
-	while (fgets(line, sizeof(line), file))
-		sscanf(line, "pages that carry pkey 1: %llu", &pages);
-	fclose(file);
-	return pages;
-}
-
 /* Returns how many pages of the linear map have the pkey of page tables. */
 static u64 dump_pages(u64 *mappings)
 {
@@ -62,7 +47,8 @@ int main(void)
 	/* The pool of page tables can grow meanwhile. */
 	for (i = 0; i < TRIES; i++) {
 		dumped = dump_pages(&mappings);
-		audited = kpkeys_on() ? audit_pages() : 0;
+		audited = kpkeys_on() ?
+			  read_stat(KPKEYS_AUDIT, "pages that carry pkey 1") : 0;
 		if (dumped == audited)
 			break;
 	}
