@@ -61,7 +61,11 @@ arch_boot() {
 
 # arch_set_machine NAME: what mode default is to run on, one of those of arch_boot().
 arch_set_machine() {
-	[ "$1" != efi ] || need firmware
+	case $1 in
+	'' | el1 | el2) ;;
+	efi) need firmware ;;
+	*) die "machine $1: unknown" ;;
+	esac
 	ARCH_MODES[default]="kpkeys.machine=${1:-el1}"
 }
 
