@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""state.py QEMU: the permission overlay registers as QEMU itself sees them.
+"""state.py QEMU PROGRAM: the permission overlay registers as QEMU itself sees them.
 
-The gdb stub lists and reads them, and a migration carries them over. Prints TAP.
+The gdb stub lists and reads them, and a migration carries them over. PROGRAM, the bare-metal
+test poe-tlb, must pass although snapshots of it are loaded in place. Prints TAP.
 """
 
 import json
@@ -13,6 +14,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 # What the guest writes to each register: (name, op1, value).
 REGISTERS = [
@@ -32,6 +34,10 @@ def guest():
         code.append(0xd5180000 | op1 << 16 | 10 << 12 | 2 << 8 | 4 << 5)  # msr
     code.append(0x14000000)  # b .
     return b"".join(struct.pack("<I", insn) for insn in code)
+
+
+# How often a snapshot is taken, and loaded a little later.
+SNAPSHOTS = 10
 
 
 class Peer:
@@ -100,7 +106,20 @@ class Qmp(Peer):
         self.lines.readline()
         self.run("qmp_capabilities")
 
+    def job(self, command, **arguments):
+        """A command that goes on in the background."""
+        self.run(command, job_id="job", **arguments)
+        while True:
+            state = self.run("query-jobs")[0]
+            if state["status"] == "concluded":
+                break
+            time.sleep(0.01)
+        self.run("job-dismiss", id="job")
+        if "error" in state:
+            sys.exit(f"state.py: {command}: {state['error']}")
+
     def run(self, command, **arguments):
+        arguments = {name.replace("_", "-"): value for name, value in arguments.items()}
         self.sock.send(json.dumps({"execute": command, "arguments": arguments}).encode())
         while True:
             answer = json.loads(self.lines.readline() or self.ended())
@@ -139,9 +158,47 @@ class Machine:
         self.process.wait()
 
 
+def snapshots(qemu, work, program):
+    """Returns what is wrong with a run of the program in which time goes back, or nothing."""
+    out = os.path.join(work, "out")
+    disk = os.path.join(work, "disk")
+    machine = Machine(qemu, work, "snapshots", "-S", "-m", "256M", "-kernel", program,
+                      "-semihosting-config", "enable=on,target=native,chardev=out,arg=2",
+                      "-chardev", f"file,id=out,path={out}")
+    run, job = machine.qmp.run, machine.qmp.job
+    job("blockdev-create", options={"driver": "file", "filename": disk, "size": 0})
+    run("blockdev-add", driver="file", filename=disk, node_name="file")
+    job("blockdev-create", options={"driver": "qcow2", "file": "file", "size": 1 << 28})
+    run("blockdev-add", driver="qcow2", file="file", node_name="disk")
+    run("cont")
+    turn = 0
+    try:
+        while turn < SNAPSHOTS:
+            # Load each of them from what may be anywhere else in the program.
+            time.sleep(0.02)
+            job("snapshot-save", tag=f"s{turn}", vmstate="disk", devices=["disk"])
+            time.sleep(0.02 * (turn % 3))
+            job("snapshot-load", tag=f"s{turn}", vmstate="disk", devices=["disk"])
+            turn += 1
+    except (OSError, SystemExit):
+        # The program may be through before that.
+        if machine.process.wait(20) or turn < SNAPSHOTS // 2:
+            return f"QEMU ended with {machine.process.returncode} after {turn} snapshots"
+    try:
+        status = machine.process.wait(120)
+    except subprocess.TimeoutExpired:
+        machine.end()
+        return "it does not come to an end"
+    with open(out, encoding="ascii") as file:
+        text = file.read()
+    if status or not re.search("^PASS: ", text, re.M):
+        return (re.findall("^(?:MISMATCH|FAIL).*", text, re.M) or [f"it ended with {status}"])[0]
+    return None
+
+
 def main():
-    if len(sys.argv) != 2:
-        sys.exit("state.py: which QEMU?")
+    if len(sys.argv) != 3:
+        sys.exit("state.py: which QEMU, which program?")
     failed = 0
     count = 0
 
@@ -175,6 +232,10 @@ def main():
         for name, _, value in REGISTERS:
             check(f"{name} after migration", seen[name], value)
         target.end()
+        wrong = snapshots(sys.argv[1], work, sys.argv[2])
+        count += 1
+        failed += wrong is not None
+        print(f"not ok {count} snapshots in place: {wrong}" if wrong else f"ok {count} snapshots in place")
     print(f"1..{count}")
     return 1 if failed else 0
 

@@ -146,20 +146,27 @@ poe_build() {
 	rm -rf "$root"
 }
 
-# poe_boot QEMU NAME LIMIT [PARAMS]: boots POE_IMAGE for at most LIMIT seconds.
-poe_boot() {
-	local qemu=$1 limit=$3 rc=0
-	CONSOLE=$LOG_DIR/$(date +%Y%m%d-%H%M%S)-$$-$2.log
-	run_aside timeout -k 5 "$limit" "$qemu" -M "$POE_MACHINE" -cpu "$POE_CPU" -smp 2 -m 1G -nic none \
+# poe_run QEMU [PARAMS]
+poe_run() {
+	"$1" -M "$POE_MACHINE" -cpu "$POE_CPU" -smp 2 -m 1G -nic none \
 		-no-reboot -nodefaults -no-user-config -display none -chardev stdio,id=console,signal=off \
 		-serial chardev:console -kernel "$POE_IMAGE/kernel" -initrd "$POE_IMAGE/initramfs.cpio" \
-		-append "$POE_PARAMS ${4:-}" </dev/null >"$CONSOLE.raw" 2>&1
-	wait "$CHILD" || rc=$?
-	CHILD=
-	tr -d '\r' <"$CONSOLE.raw" >"$CONSOLE"
-	rm "$CONSOLE.raw"
-	if [ "$rc" = 124 ] || [ "$rc" = 137 ]; then
-		WHY="the kernel did not come to an end within $limit s"
+		-append "$POE_PARAMS ${2:-}"
+}
+
+# poe_boot QEMU NAME LIMIT [PARAMS]: boots POE_IMAGE for at most LIMIT seconds of its own time.
+poe_boot() {
+	local limit=$3 rc=0 raw=$RUN/console
+	CONSOLE=$LOG_DIR/$(date +%Y%m%d-%H%M%S)-$$-$2.log
+	run_aside poe_run "$1" "${4:-}" </dev/null >"$raw" 2>&1
+	watch_job "$limit" "$raw" || rc=$?
+	[ "$rc" != 0 ] || rc=$JOB_RC
+	tr -d '\r' <"$raw" >"$CONSOLE"
+	rm "$raw"
+	if [ "$rc" = 124 ]; then
+		WHY="the kernel did not come to an end within $limit s of its own time"
+	elif [ "$rc" = 125 ]; then
+		WHY="the virtual machine did not start"
 	elif ! grep -q 'Linux version' "$CONSOLE"; then
 		WHY="the kernel printed nothing ($(reason "$CONSOLE"))"
 	elif ! grep -q '^kpkeys-guest: done' "$CONSOLE"; then

@@ -5,7 +5,7 @@
 # QEMU's own tests that need no firmware, of which the source package has none.
 QEMU_QTESTS=(arm-cpu-features boot-serial-test device-introspect-test machine-none-test migration-test numa-test)
 # The bare-metal tests that the series adds.
-QEMU_POE_TESTS=(poe poe-vhe poe-el2)
+QEMU_POE_TESTS=(poe poe-vhe poe-tlb poe-tlb-vhe poe-tlb-smp poe-tlb-replay poe-el2 poe-el3)
 
 test_qemu_build() { qemu_prepare; }
 
@@ -15,9 +15,10 @@ test_qemu_tcg() {
 	lock
 	qemu_sync poe
 	find_meson
+	qemu_run ninja test-plugins >"$log" 2>&1 || fail "$(reason "$log")"
 	# No network card: its ROM is firmware, too.
 	qemu_run make -k run-tcg-tests-aarch64-softmmu QEMU="$RUN/qemu-poe -nic none" GDB= TIMEOUT=300 \
-		>"$log" 2>&1 || rc=$?
+		>>"$log" 2>&1 || rc=$?
 	unlock
 	sed -nE 's/^ +TEST +(\S+) on .*/\1/p' "$log" | while read -r name; do
 		if grep -qE "\[.*: run-(\S+-)?$name\] Error" "$log"; then echo "not ok $name"; else echo "ok $name"; fi
@@ -47,6 +48,21 @@ test_qemu_property() {
 	grep -q '^PASS: ' "$out" || fail "$(reason "$out")"
 }
 
+# A plugin that sees every access, and one that sees every instruction, must not get in the way.
+test_qemu_plugins() {
+	local plugin out=$RUN/qemu-plugin
+	for plugin in mem.so,callback=true insn.so; do
+		timeout 300 "$RUN/qemu-poe" -nic none -M virt -smp 2 -cpu max -display none -serial none -monitor none \
+			-plugin "$(dirname "$(qemu_test_program .)")/../plugins/lib$plugin" -d plugin -D "$out.log" \
+			-semihosting-config enable=on,target=native,chardev=output -chardev stdio,id=output \
+			-kernel "$(qemu_test_program poe-tlb)" </dev/null >"$out" 2>&1 || fail "$plugin: $(reason "$out")"
+		grep -q '^PASS: ' "$out" || fail "$plugin: $(reason "$out")"
+		[ -s "$out.log" ] || fail "the plugin $plugin saw nothing"
+		say "# $plugin: $(sed -n 's/^PASS: //p' "$out"); $(head -n 1 "$out.log")"
+		rm "$out.log"
+	done
+}
+
 qemu_test_program() {
 	QEMU_WORK=$KPKEYS_CACHE/build/qemu-$QEMU_VERSION
 	[ -z "${QEMU:-}" ] || QEMU_WORK=$QEMU_WORK-$(sha256sum <<<"$(realpath "$QEMU")" | cut -c1-8)
@@ -54,7 +70,7 @@ qemu_test_program() {
 }
 
 test_qemu_state() {
-	timeout 120 python3 "$TOP/qemu/tests/state.py" "$RUN/qemu-poe" >"$RUN/qemu-state" 2>"$RUN/qemu-state.err" ||
+	timeout 300 python3 "$TOP/qemu/tests/state.py" "$RUN/qemu-poe" "$(qemu_test_program poe-tlb)" >"$RUN/qemu-state" 2>"$RUN/qemu-state.err" ||
 		{ sed 's/^/# /' "$RUN/qemu-state.err"; sed -n 's/^not ok/# &/p' "$RUN/qemu-state"; fail "see above"; }
 	sed -n -E 's/^ok [0-9]+ (.*)/ok state.\1/p' "$RUN/qemu-state" >"$RUN/qemu-state-cases"
 	[ -s "$RUN/qemu-state-cases" ] || fail "it checked nothing"
@@ -89,6 +105,30 @@ test_qemu_qtests() {
 }
 
 # test_qemu: the steps, which make test has for ARCH=arm64, too.
+# User mode: every Arm target builds, and programs that use protection keys run.
+QEMU_USER_TARGETS=(aarch64-linux-user arm-linux-user aarch64_be-linux-user)
+
+test_qemu_user() {
+	local log=$LOG_DIR/qemu-user.log out=$RUN/qemu-user dir targets
+	lock
+	qemu_sync poe
+	find_meson
+	dir=$QEMU_WORK/user
+	targets=$(IFS=,; echo "${QEMU_USER_TARGETS[*]}")
+	mkdir -p "$dir"
+	{
+		[ -f "$dir/build/build.ninja" ] || (mkdir -p "$dir/build" && cd "$dir/build" && PYTHONPATH=$QEMU_PYTHONPATH \
+			../../tree/configure "${QEMU_CONFIGURE[@]/aarch64-softmmu/$targets}") || return
+		(cd "$dir/build" && PYTHONPATH=$QEMU_PYTHONPATH CCACHE_BASEDIR=$QEMU_WORK CCACHE_NOHASHDIR=1 \
+			ninja -j"$JOBS" qemu-aarch64 qemu-arm qemu-aarch64_be test-plugins) || return
+		(cd "$dir/build" && PYTHONPATH=$QEMU_PYTHONPATH make -k run-tcg-tests-aarch64-linux-user GDB= TIMEOUT=300) || return
+	} >"$log" 2>&1 || fail "$(grep -m1 -E 'Error|error:' "$log" || reason "$log") (log: $log)"
+	unlock
+	sed -nE 's/^ +TEST +(\S+) on .*/ok user.\1/p' "$log" | sort -u >"$out"
+	grep -q '^ok user.pkey' "$out" || fail "the test of protection keys did not run (log: $log)"
+	cases "$out"
+}
+
 test_qemu() {
 	say "# QEMU with FEAT_S1POE"
 	step "QEMU: git am and checkpatch" test_qemu_am
@@ -98,8 +138,12 @@ test_qemu() {
 		return
 	fi
 	step "QEMU: bare-metal tests" test_qemu_tcg
+	step "QEMU: random sequences" test_qemu_random
+	step "QEMU: mutants fit" test_qemu_mutants_fit
 	step "QEMU: s1poe=off" test_qemu_property
-	step "QEMU: registers in gdb and migration" test_qemu_state
+	step "QEMU: user mode" test_qemu_user
+	step "QEMU: plugins" test_qemu_plugins
+	step "QEMU: registers in gdb, migration and snapshots" test_qemu_state
 	step "QEMU: machine and CPU models" test_qemu_qtests
 	step "QEMU: Linux's self-tests of protection keys" test_poe_selftests "$RUN/qemu-poe"
 }

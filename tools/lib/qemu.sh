@@ -15,7 +15,7 @@ QEMU_UPSTREAM=https://download.qemu.org
 QEMU_PYTHON=/usr/bin/python3
 QEMU_CONFIGURE=(--python="$QEMU_PYTHON" --cc="ccache gcc" --target-list=aarch64-softmmu
 	--cross-cc-aarch64=aarch64-linux-gnu-gcc --without-default-features --with-devices-aarch64=minimal
-	--enable-tcg --disable-install-blobs --disable-docs --disable-tools --disable-debug-info
+	--enable-tcg --enable-plugins --disable-install-blobs --disable-docs --disable-tools --disable-debug-info
 	--disable-werror --disable-download)
 QEMU_TARGET=qemu-system-aarch64
 
@@ -45,7 +45,12 @@ check_qemu_tree() {
 	[ -d "$1" ] || die "QEMU=$1: there is no such folder"
 	[ -f "$1/configure" ] && [ -f "$1/pythondeps.toml" ] || die "QEMU=$1: this is not a QEMU source tree"
 	version=$(cat "$1/VERSION")
-	[[ $version == "$QEMU_SERIES".* ]] || die "QEMU=$1: this is QEMU $version; kpkeys needs $QEMU_SERIES"
+	[ "$(printf '%s\n' "$QEMU_SERIES" "$version" | sort -V | head -n 1)" = "$QEMU_SERIES" ] ||
+		die "QEMU=$1: this is QEMU $version; kpkeys needs $QEMU_SERIES or later"
+	# Patches of its own, if it has them; else it gets those of $QEMU_SERIES, and the build says if they do not apply.
+	if [ -d "$TOP/qemu/patches-${version%.*}" ]; then
+		QEMU_PATCH_DIR=$TOP/qemu/patches-${version%.*}
+	fi
 	[ -f "$1/subprojects/keycodemapdb/meson.build" ] ||
 		die "QEMU=$1: subprojects/keycodemapdb is not there; type: meson subprojects download keycodemapdb"
 }
@@ -182,14 +187,16 @@ find_meson() {
 	QEMU_PYTHONPATH=$KPKEYS_CACHE/src/meson/usr/lib/python3/dist-packages
 }
 
-# ---- the trees that are built: "poe" has our patches, "stock" has none, "flush" is a "poe" that
-# flushes its TLB whenever a permission register is written.
+# ---- the trees that are built: "poe" has our patches, "stock" has none, "flush" lacks the series
+# after which a write to a permission register does not flush the TLB.
 
 # qemu_patches VARIANT: their paths.
 qemu_patches() {
-	[ "$1" != stock ] || return 0
-	PATCH_DIR=$QEMU_PATCH_DIR patches | sed "s,^,$QEMU_PATCH_DIR/,"
-	[ "$1" != flush ] || echo "$TOP/qemu/bench/full-flush.patch"
+	case $1 in
+	stock) ;;
+	flush) awk '/^# series / { skip = $3 == "overlay-tlb" } !skip && !/^#/ && NF { print $1 }' "$QEMU_PATCH_DIR/series" ;;
+	*) PATCH_DIR=$QEMU_PATCH_DIR patches ;;
+	esac | sed "s,^,$QEMU_PATCH_DIR/,"
 }
 
 # qemu_touched DIR FILE...: those of these files that there are.
@@ -203,21 +210,16 @@ qemu_touched() {
 
 # qemu_stage VARIANT DIR: every file that differs from QEMU_BASE.
 qemu_stage() {
-	local patch list files
+	local patch list
 	mapfile -t list < <(qemu_patches "$1")
-	[ "$1" = stock ] || [ ${#list[@]} != 0 ] || die "qemu/patches-$QEMU_SERIES/series names no patch"
+	[ "$1" = stock ] || [ ${#list[@]} != 0 ] || die "${QEMU_PATCH_DIR#"$TOP/"}/series names no patch"
 	for patch in "${list[@]}"; do
 		[ -f "$patch" ] || die "${patch#"$TOP/"} is not there"
 	done
-	mapfile -t files < <(patched_files "${list[@]}")
-	qemu_touched "$2" pythondeps.toml "${files[@]}"
+	qemu_touched "$2" pythondeps.toml
 	# A package for tests, which configure would fetch.
 	sed -i 's/^pycotap/#&/' "$2/pythondeps.toml"
-	: >"$RUN/patch.log"
-	for patch in "${list[@]}"; do
-		apply_patch "$patch" "$2" ||
-			die "${patch##*/} does not apply to $QEMU_BASE ($(grep -m1 -E 'FAILED|No file|ignored|malformed|Reversed' "$RUN/patch.log"))"
-	done
+	apply_strictly "$QEMU_BASE" "$2" "${list[@]}"
 }
 
 # qemu_sync VARIANT: sets QEMU_WORK, which has the variant's tree/ and build/. As sync_tree.
@@ -308,7 +310,8 @@ test_qemu_am() {
 	: >"$log"
 	for patch in "${list[@]}"; do
 		repo_git am -q --no-3way "$patch" >"$RUN/am.log" 2>&1 || fail "git am refuses ${patch##*/}: $(head -n 1 "$RUN/am.log")"
-		perl "$QEMU_BASE/scripts/checkpatch.pl" --terse --no-summary --root="$QEMU_BASE" "$patch" >>"$log" 2>&1 || :
+		# They are signed off by whoever sends them.
+		perl "$QEMU_BASE/scripts/checkpatch.pl" --no-signoff --terse --no-summary --root="$QEMU_BASE" "$patch" >>"$log" 2>&1 || :
 	done
 	# A new file under a pattern that MAINTAINERS has already needs no update of it.
 	mapfile -t bad < <(grep -E 'ERROR:|WARNING:' "$log" | grep -v 'added, moved or deleted file')
