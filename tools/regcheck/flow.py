@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Where a value comes from: along all paths inside a function, back to what it is made of."""
+
+import collections
+
+# A value is (base, keep, set): (base & keep) | set, where base is READ, 0 for a constant, or a text
+# that says what else it is.
+READ = 'read'
+
+
+class Flow:
+    """The values in the functions of an Image."""
+
+    def __init__(self, image):
+        self.image = image
+        self.arch = image.arch
+
+    def origins(self, key, place):
+        """What @place can be before the instruction at @key, in the terms of step()."""
+        image = self.image
+        before = image.before(key)
+        if image.is_entry(key):
+            yield 'value', (f'what the function was called with in {self.arch.SIGIL}{place}'
+                            if isinstance(place, str) else
+                            'what the function was called with on the stack', 0, 0)
+        elif not before and not self.arch.is_padding(image.code[key]):
+            yield 'value', ('the result of code that nothing seems to jump to', 0, 0)
+        for prev in before:
+            if self.compared(prev, key, place):
+                yield 'valid', (prev, place)
+                continue
+            for what, where, *source in self.arch.step(image.code[prev], place):
+                if what == 'value':
+                    yield what, where
+                else:
+                    yield what, (prev, where), *(
+                        (prev, src) if kind == 'place' else {src} for kind, src in source)
+
+    def compared(self, branch, key, place):
+        """True if @branch leads to @key only where the register @place is not INVAL."""
+        image = self.image
+        test = image.previous.get(branch)
+        equal = self.arch.compares(image.code[test], image.code[branch], place) if test else None
+        if equal is None or image.jumps.get(branch) or image.instead.get(branch):
+            return False
+        target = self.arch.target(image.code[branch])
+        falls_through, jumps = image.previous.get(key) == branch, target == key[1]
+        return falls_through and not jumps if equal else jumps and not falls_through
+
+    def values(self, wanted):
+        """All values that each of @wanted, pairs of an instruction and a place, can have before it."""
+        terms, users = {}, collections.defaultdict(set)
+        todo = list(wanted)
+        while todo:
+            node = todo.pop()
+            if node in terms:
+                continue
+            terms[node] = list(self.origins(*node))
+            for _, *uses in terms[node]:
+                for used in uses:
+                    if isinstance(used, tuple) and isinstance(used[0], tuple):
+                        users[used].add(node)
+                        todo.append(used)
+
+        # Loops make values depend on each other: repeat until nothing changes.
+        values = {node: set() for node in terms}
+        todo = dict.fromkeys(terms)
+        while todo:
+            node, _ = todo.popitem()
+            new = set()
+            for what, used, *source in terms[node]:
+                if what == 'value':
+                    new.add(used)
+                elif what == 'place':
+                    new |= values[used]
+                elif what == 'valid':
+                    new |= values[used] - {(0, 0, self.arch.INVAL)}
+                elif what == 'selected':
+                    new |= {self.arch.selected(number) for number in values[used]}
+                else:
+                    constants = source[0] if isinstance(source[0], set) else values[source[0]]
+                    new |= {self.combine(what, value, const)
+                            for value in values[used] for const in constants}
+            if new != values[node]:
+                values[node] = new
+                todo.update(dict.fromkeys(users[node]))
+        return values
+
+    def combine(self, op, value, const):
+        base, keep, bits = value
+        if op == 'or' and const == (0, 0, self.arch.INVAL):
+            return const        # how gcc -Os loads -1
+        if isinstance(op, tuple):
+            const = self.arch.field(*op, const)
+            op = 'insert'
+        if op in self.arch.COMMUTATIVE and base == 0 and const[0] == READ:
+            base, keep, bits, const = *const, value
+        if base not in (READ, 0):
+            return value
+        if const[0] != 0:
+            return ('combined with what is no constant', 0, 0)
+        if op in ('and', 'bic'):
+            kept = const[2] if op == 'and' else ~const[2]
+            return (base, keep & kept, bits & kept)
+        if op == 'insert':
+            return (base, keep & ~const[1], bits & ~const[1] | const[2])
+        return (base, keep & ~const[2], bits | const[2])

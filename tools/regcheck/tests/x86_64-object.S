@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* object
+ * fatal: code is patched as .altinstructions says, which is read from linked files only
+ */
+#define MSR
+#include "x86.h"
+
+GOOD(default_only)
+	SWITCH(DEFAULT)
+	ret
+	.section .altinstructions, "a"
+	.quad 0

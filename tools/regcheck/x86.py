@@ -1,0 +1,324 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What instructions of x86-64 do to values, and the architectures that are x86."""
+
+import re
+
+from .flow import READ
+from .image import MEMORY, Patches, bug_traps
+
+
+def registers():
+    """Names of registers -> the name of all 64 bits, and the size."""
+    regs = {}
+    for name in 'ax bx cx dx si di bp sp'.split():
+        regs.update({'r' + name: ('r' + name, 8), 'e' + name: ('r' + name, 4), name: ('r' + name, 2)})
+        for byte in (name[0] + 'l', name[0] + 'h') if name[1] == 'x' else (name + 'l',):
+            regs[byte] = ('r' + name, 1)
+    for number in range(8, 16):
+        for suffix, size in (('', 8), ('d', 4), ('w', 2), ('b', 1)):
+            regs[f'r{number}{suffix}'] = (f'r{number}', size)
+    return regs
+
+
+class Um:
+    """ARCH=um: PKRU, rdpkru and wrpkru. The rest is what x86-64 instructions do to values.
+
+    Another architecture is another class. It says
+     - how to disassemble: OBJDUMP, and what COMMENT, ARG and SIGIL are in its output; ALIGN
+     - BITS of the register, INVAL (KPKEYS_PKEY_REG_INVAL there), and whether that denies all access
+     - WRITES, written(), selector() and selects(): which instructions write the register
+     - the control flow: target(), indirect(), falls_through(), is_padding(), compares(), patches()
+     - the data flow: step(), and COMMUTATIVE, the operations whose result is in a third operand
+    """
+
+    OBJDUMP = 'objdump'
+    COMMENT = re.compile(r'\s*(<.*>|#.*)')
+    ARG = re.compile(r'(?:[^,(]|\([^)]*\))+')
+    SIGIL = '%'
+    ALIGN = 1
+    COMMUTATIVE = ()            # of two operands, the first is the result, too
+    BITS = 32
+    INVAL = (1 << BITS) - 1     # denies all access, should it be written
+    INVAL_IS_SAFE = True
+    WRITES = ('wrpkru', 'xrstor')
+    XFEATURE = 9                # of PKRU, in XSAVE areas
+
+    def written(self, insn):
+        """Where a register write takes its value from, or MEMORY; None for other instructions."""
+        return {'wrpkru': 'rax', 'xrstor': MEMORY, 'xrstor64': MEMORY}.get(insn.op)
+
+    def selector(self, insn):
+        """Where something says whether a write is one to the pkey register; None if it always is."""
+        return 'rax' if insn.op.startswith('xrstor') else None
+
+    def selects(self, number):
+        """Whether that, a constant, says so: for xrstor, it is a mask of what to load."""
+        return number & 1 << self.XFEATURE != 0
+
+    # Control flow.
+
+    def patches(self, _elf):
+        """What the kernel patches: see Patches."""
+        return Patches([], [], ())
+
+    def target(self, insn):
+        """Where a jump leads to; None for other instructions."""
+        if insn.op.startswith(('j', 'loop', 'xbegin')) and re.fullmatch('[0-9a-f]+', ''.join(insn.args)):
+            return int(insn.args[0], 16)
+        return None
+
+    def compares(self, _test, _branch, _place):
+        """Whether @branch is taken if @place is (True) or is not (False) what @test compares it with,
+        INVAL; None for other instructions. Need not be known if INVAL_IS_SAFE."""
+        return None
+
+    def indirect(self, insn):
+        """Is it a jump to an address that is not in the instruction?"""
+        return insn.op == 'jmp' and insn.args[0].startswith('*')
+
+    def is_padding(self, insn):
+        """Can it be between two functions, or before the target of a jump, and do nothing?"""
+        return insn.op.startswith('nop') or insn.op == 'xchg' and insn.args == ['%ax', '%ax']
+
+    def falls_through(self, insn):
+        """Can the next instruction run after it?"""
+        return insn.op not in ('jmp', 'ret', 'ud2', 'hlt', 'int3')
+
+    # Data flow. Places are registers, by their 64-bit name, and stack slots of four bytes: ('rsp' or
+    # 'rbp', offset). Suffixes of operand sizes are left out below. An instruction that is in none of
+    # these is taken to change everything.
+
+    REGS = registers()
+    CLOBBERED = {'rax', 'rcx', 'rdx', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11'}
+    # Changes no register that is followed, and no stack slot but by push.
+    NO_RESULT = set('bt clac cld cli clflush clflushopt cmp lfence ldmxcsr mfence '
+                    'pause popf prefetchnta prefetcht0 prefetcht1 prefetcht2 prefetchw push pushf sfence '
+                    'stac std sti test ucomisd ucomiss verw wrmsr wrpkru xrstor '
+                    'cvtsi2sd pxor xorps'.split())
+    # Changes the last operand only.
+    RESULT = set('adc add and bsf bsr bswap btc btr bts dec imul inc lea lzcnt mov movabs movsbl movsbq '
+                 'movsbw movslq movswl movswq movzbl movzbq movzbw movzwl movzwq '
+                 'neg not or pop popcnt rcl rcr rol ror sar sbb shl shld shr shrd sub tzcnt xor '
+                 'cvttsd2si movaps movd movdqa movdqu movhps movlps movsd movss movups'.split())
+    # Changes these, and may change all its operands.
+    IMPLICIT = {
+        **dict.fromkeys('cbtw cltq cwtl cmpxchg in'.split(), ('rax',)),
+        **dict.fromkeys('cltd cqto cwtd'.split(), ('rdx',)),
+        **dict.fromkeys('cmpxchg8b cmpxchg16b div idiv imul mul rdmsr rdpkru rdpmc rdtsc xgetbv'.split(),
+                        ('rax', 'rdx')),
+        'cpuid': ('rax', 'rbx', 'rcx', 'rdx'),
+        'loop': ('rcx',),
+        'lods': ('rax', 'rcx', 'rsi'),
+        'movs': ('rcx', 'rdi', 'rsi'),
+        'rdtscp': ('rax', 'rcx', 'rdx'),
+        **dict.fromkeys('scas stos'.split(), ('rcx', 'rdi')),
+        'syscall': ('rax', 'rcx', 'r11'),
+        'xadd': (),
+        'xchg': (),
+    }
+
+    def place(self, arg):
+        """The place that an operand names and its size, None if it is no place."""
+        if arg.startswith('%'):
+            return self.REGS.get(arg[1:], (None, 0))
+        m = re.fullmatch(r'(-?0x[0-9a-f]+)?\(%(rsp|rbp)\)', arg)
+        return ((m[2], int(m[1] or '0', 16)), 0) if m else (None, 0)
+
+    def source(self, arg):
+        """What an operand is before the instruction: a place to follow, or a value."""
+        if arg.startswith('$'):
+            return ('value', (0, 0, int(arg[1:], 16) & self.INVAL))
+        place, _ = self.place(arg)
+        return ('place', place) if place else ('value', (f'memory, {arg},', 0, 0))
+
+    @staticmethod
+    def plain(op, names):
+        """@op without a suffix, if it is one of @names; else None."""
+        if op in names:
+            return op
+        return op[:-1] if op[-1] in 'bwlq' and op[:-1] in names else None
+
+    def step(self, insn, place):
+        """What @place after @insn was before it: a list of what it can be, each one of
+        ('place', place), ('value', value), ('and', 'or' or 'insert', place, source), and
+        ('selected', place), a register whose number is there. 'insert' replaces the bits that the keep
+        part of the source says."""
+        op, args = insn.op, insn.args
+        same = [('place', place)]
+        stack = isinstance(place, tuple)
+
+        def unknown(what=f'the result of {op}'):
+            return [('value', (what, 0, 0))]
+
+        if stack and place[0] == 'rsp':
+            moved = self.step_stack(insn, place[1])
+            if moved:
+                return moved
+        if op == 'call':
+            return unknown('what a call returned or left behind') if place in self.CLOBBERED else same
+        if op[0] == 'j' or self.is_padding(insn) or self.plain(op, self.NO_RESULT):
+            return same
+        if op == 'rdpkru' and place in ('rax', 'rdx'):
+            return [('value', (READ, self.INVAL, 0) if place == 'rax' else (0, 0, 0))]
+        if op == 'pop' and self.place(args[0]) == (place, 8):
+            return [('place', ('rsp', 0))]
+        if op == 'leave' and (place in ('rsp', 'rbp') or stack):
+            return unknown('in another stack frame')
+        if op == 'leave':
+            return same
+        if op == 'xchg' and not stack:
+            places = [self.place(a) for a in args]
+            if place in (p for p, _ in places):
+                sizes = {size for _, size in places}
+                other = places[0][0] == place
+                return [self.source(args[other])] if sizes <= {0, 4, 8} else unknown()
+            return same
+
+        name = op if op.startswith(('cmov', 'set')) else self.plain(op, self.RESULT)
+        if name and (name != 'imul' or len(args) > 1):
+            return self.step_result(insn, name, place)
+        name = self.plain(op, self.IMPLICIT)
+        if not name:
+            return unknown(f'the result of {op}, which is not known here')
+        changed = [self.place(arg)[0] for arg in args] + list(self.IMPLICIT[name])
+        if place in changed or stack and place[0] in changed:
+            return unknown()
+        if stack and any(self.overlaps(place, arg, 16) for arg in args):
+            return unknown('possibly overwritten')
+        return same
+
+    def step_stack(self, insn, offset):
+        """The same for the slot @offset(%rsp), and an instruction that may change %rsp; else None."""
+        op, args = insn.op, insn.args
+        lost = [('value', ('in a stack frame of unknown size', 0, 0))]
+        if not -128 <= offset < 0x4000:
+            return lost
+        if op in ('push', 'pushf', 'pushq', 'pushfq'):
+            if offset > -4 and offset < 8:      # a 32-bit slot in the eight bytes
+                return [self.source(args[0])] if args and offset == 0 else [
+                    ('value', ('partly overwritten', 0, 0))]
+            return [('place', ('rsp', offset - 8))]
+        if op in ('popf', 'popfq') or op == 'pop' and args[0][0] == '%' and args != ['%rsp']:
+            return [('place', ('rsp', offset + 8))]
+        if op.startswith(('push', 'pop')) and not op.startswith('popcnt'):
+            return lost
+        if args and args[-1] == '%rsp' and not self.plain(op, self.NO_RESULT):
+            if op in ('add', 'sub') and args[0].startswith('$'):
+                n = int(args[0][1:], 16)
+                n -= (n >> 63) << 64
+                return [('place', ('rsp', offset + (n if op == 'add' else -n)))]
+            m = re.fullmatch(r'(-?0x[0-9a-f]+)\(%rsp\)', args[0])
+            if op == 'lea' and m:
+                return [('place', ('rsp', offset + int(m[1], 16)))]
+            return lost
+        return None
+
+    def overlaps(self, slot, arg, width):
+        """Whether the memory operand @arg, of at most @width bytes, can be part of a slot."""
+        dest, _ = self.place(arg)
+        if not isinstance(dest, tuple) or dest[0] != slot[0]:
+            return False
+        return dest[1] < slot[1] + 4 and dest[1] + width > slot[1]
+
+    def width(self, insn):
+        """At most so many bytes does an instruction store."""
+        arg = insn.args[0]
+        if arg.startswith(('%xmm', '%ymm', '%zmm')):
+            return {'x': 16, 'y': 32, 'z': 64}[arg[1]]
+        return self.REGS.get(arg[1:], (None, 8))[1] if arg.startswith('%') else 8
+
+    def step_result(self, insn, name, place):
+        """The same for an instruction that changes its last operand only."""
+        op, args = insn.op, insn.args
+        same = [('place', place)]
+
+        def unknown(what=f'the result of {op}'):
+            return [('value', (what, 0, 0))]
+
+        dest, size = self.place(args[-1])
+        if isinstance(place, tuple):
+            if dest == place[0]:
+                return unknown('in another stack frame')
+            if dest != place:
+                overlaps = self.overlaps(place, args[-1], self.width(insn))
+                return unknown('partly overwritten') if overlaps else same
+            if name != 'mov' or op in ('movb', 'movw') or self.REGS.get(args[0][1:], (None, 8))[1] < 4:
+                return unknown(f'partly overwritten, or the result of {op}')
+        elif dest != place:
+            return same
+
+        if size in (1, 2):
+            return self.step_part(insn, place, size) or unknown()
+        if op.startswith('cmov'):
+            return [self.source(args[0])] + same
+        if op in ('mov', 'movl', 'movq', 'movabs'):
+            return [self.source(args[0])]
+        if op in ('xor', 'sub') and args[0] == args[-1]:
+            return [('value', (0, 0, 0))]
+        if op in ('and', 'or'):
+            return [(op, place, self.source(args[0]))]
+        return unknown()
+
+    def step_part(self, insn, place, size):
+        """The same for an instruction that changes the low one or two bytes of a register."""
+        op, args, part = insn.op, insn.args, (1 << 8 * size) - 1
+        if args[-1].endswith('h'):
+            return None
+        if op in ('xor', 'sub') and args[0] == args[-1]:
+            return [('insert', place, ('value', (0, part, 0)))]
+        if op in ('mov', 'and', 'or') and args[0].startswith('$'):
+            const = int(args[0][1:], 16) & part
+            if op == 'mov':
+                return [('insert', place, ('value', (0, part, const)))]
+            return [(op, place, ('value', (0, 0, const | (~part & self.INVAL if op == 'and' else 0))))]
+        return None
+
+
+class X86_64(Um):
+    """ARCH=x86_64: the MSR IA32_PKRS, rdmsr and wrmsr. Its high half does not exist."""
+
+    WRITES = ('wrmsr',)
+    MSR = 0x6e1
+    TRAPS = (0x0b0f, 0xb90f)    # ud2 and ud1
+    NO_RESULT = Um.NO_RESULT | {'ud2', 'wrmsrns'}
+    IMPLICIT = {op: regs for op, regs in Um.IMPLICIT.items() if op not in ('rdmsr', 'rdpkru')}  # see step()
+
+    def written(self, insn):
+        return 'rax' if insn.op in ('wrmsr', 'wrmsrns') else None
+
+    def selector(self, _insn):
+        return 'rcx'
+
+    def selects(self, number):
+        return number == self.MSR
+
+    def selected(self, number):
+        """What rdmsr reads from the register with that number."""
+        if number[0] == 0 and self.selects(number[2]):
+            return (READ, self.INVAL, 0)
+        return ('another MSR', 0, 0)
+
+    def patches(self, elf):
+        """Static branches, alternatives, where exceptions continue, and what ends in BUG()."""
+        jumps = [(addr + source, addr + 4 + target)
+                 for table, layout in (('jump_table', '<ii8x'), ('ex_table', '<ii4x'))
+                 for addr, source, target in
+                 elf.table(f'__{table}', f'__start___{table}', f'__stop___{table}', layout)]
+        alternatives = [((addr + old, addr + old + old_len), (addr + 4 + new, addr + 4 + new + new_len))
+                        for addr, old, new, _, old_len, new_len in
+                        elf.table('.altinstructions', '__alt_instructions', '__alt_instructions_end',
+                                  '<iiIBB')]
+        traps = bug_traps(elf, ('<i10xH', '<i6xH', '<iH2x'), lambda word: word & 0xffff in self.TRAPS)
+        return Patches(jumps, alternatives, traps)
+
+    def falls_through(self, insn):
+        """After ud2, too: it may be that of a warning. Those of BUG() are in Patches."""
+        return insn.op == 'ud2' or super().falls_through(insn)
+
+    def step(self, insn, place):
+        if insn.op == 'rdmsr' and place == 'rax' and not insn.args:
+            return [('selected', 'rcx')]
+        if insn.op in ('rdmsr', 'rdpkru'):
+            changed = place in ('rax', 'rdx') or insn.args
+            return [('value', (f'the result of {insn.op}', 0, 0)) if changed else ('place', place)]
+        return super().step(insn, place)
