@@ -1,41 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kpkeys: audit and statistics in debugfs.
+ * kpkeys: audit of all page tables.
  *
- * /sys/kernel/debug/kpkeys/audit checks, when read, against what the hardware
- * (or the host) says of each page, that
+ * With all other CPUs stopped, it checks against the hardware's (or the host's)
+ * view of each page that
  *
  *  1. every page-table page of init_mm, efi_mm and every process carries
- *     KPKEYS_PKEY_PGTABLES, and is known to be one, and has no other mapping that
- *     can be written to;
- *  2. no other page carries it.
- *
- * It stops all other CPUs meanwhile.
- *
- * /sys/kernel/debug/kpkeys/linear_map says how large the mappings are that the
- * linear map is made of.
+ *     KPKEYS_PKEY_PGTABLES, comes from a known source, and has no other writable
+ *     mapping;
+ *  2. no other page carries KPKEYS_PKEY_PGTABLES.
  */
 
-#define pr_fmt(fmt) "kpkeys: " fmt
-
 #include <linux/bitmap.h>
-#include <linux/debugfs.h>
 #include <linux/efi.h>
-#include <linux/init.h>
-#include <linux/kpkeys.h>
 #include <linux/memblock.h>	/* max_pfn */
-#include <linux/memory_hotplug.h>
 #include <linux/mm.h>
-#include <linux/percpu.h>
 #include <linux/seq_file.h>
-#include <linux/sizes.h>
 #include <linux/stop_machine.h>
 #include <linux/vmalloc.h>
 #include "kpkeys.h"
 
-#ifdef CONFIG_KPKEYS_HARDENED_PGTABLES
-
-/* As many are listed one by one; all are counted. */
+/* Maximum number of violations listed individually. */
 #define MAX_LISTED	32
 
 enum violation {
@@ -50,22 +35,22 @@ static const char * const violation_names[] = {
 	[PTP_WITHOUT_PKEY] = "page-table page is not protected",
 	[PTP_UNKNOWN] = "page-table page is not from a known source",
 	[POOL_WITHOUT_PKEY] = "page of the pool is not protected",
-	[PTP_WRITABLE_ALIAS] = "page-table page has another mapping, which can be written to",
-	[PKEY_ON_OTHER_PAGE] = "page is protected, but is no page-table page",
+	[PTP_WRITABLE_ALIAS] = "page-table page has another mapping, which is writable",
+	[PKEY_ON_OTHER_PAGE] = "page is protected, but is not a page-table page",
 };
 
 /**
  * struct audit - State and result of an audit
  * @nr_pfns: Size of the bitmaps
  * @tagged: Pages that carry the pkey
- * @known: Pages that may
+ * @known: Pages that may carry it
  * @seen: PTPs found in page tables
- * @nr: PTPs found at each level: of the kernel (with efi_mm), of processes
- * @nr_tagged: Pages in @tagged
- * @nr_seen: Pages in @seen
- * @error: The architecture could not tell which pages carry the pkey
+ * @nr: Number of PTPs at each level: of the kernel (including efi_mm), of processes
+ * @nr_tagged: Number of pages in @tagged
+ * @nr_seen: Number of pages in @seen
+ * @error: Why the architecture could not find the pages that carry the pkey
  * @nr_violations: Number of violations
- * @list: The first of them
+ * @list: The first violations
  */
 struct audit {
 	unsigned long nr_pfns;
@@ -122,7 +107,7 @@ static int mark_known(unsigned long start, unsigned long end, void *arg)
 	return 0;
 }
 
-static int check_table(struct mm_struct *mm, void *table, enum kpkeys_level level,
+static int check_table(struct mm_struct *mm, void *table, enum pgtable_level level,
 		       unsigned long addr, void *arg)
 {
 	unsigned long pfn = PHYS_PFN(__pa(table));
@@ -140,7 +125,7 @@ static int check_table(struct mm_struct *mm, void *table, enum kpkeys_level leve
 	audit->nr[level][mm != &init_mm && !mm_is_efi(mm)]++;
 	audit->nr_seen++;
 	if (!test_bit(pfn, audit->tagged)) {
-		/* Those in .rodata cannot be written to in any context. */
+		/* Those in .rodata are read-only in every context. */
 		if (!arch_kpkeys_is_readonly((unsigned long)table))
 			violation(audit, pfn, PTP_WITHOUT_PKEY);
 	} else if (!test_bit(pfn, audit->known)) {
@@ -149,7 +134,7 @@ static int check_table(struct mm_struct *mm, void *table, enum kpkeys_level leve
 	return 0;
 }
 
-static int check_alias(enum kpkeys_level level, u64 entry, unsigned long addr,
+static int check_alias(int level, u64 entry, unsigned long addr,
 		       unsigned long next, void *arg)
 {
 	unsigned long size = kpkeys_entry_size(level);
@@ -185,9 +170,9 @@ static int audit_stopped(void *arg)
 	kpkeys_walk_boot_ranges(mark_known, audit);
 	audit->nr_tagged = bitmap_weight(audit->tagged, audit->nr_pfns);
 
-	kpkeys_walk_all(check_table, audit);
-	kpkeys_walk_leaves(ARCH_KPKEYS_ALIASES_START, ARCH_KPKEYS_ALIASES_END,
-			   check_alias, audit);
+	kpkeys_walk_ptps(check_table, audit);
+	kpkeys_walk_mappings(ARCH_KPKEYS_ALIASES_START, ARCH_KPKEYS_ALIASES_END,
+			     check_alias, audit);
 
 	for_each_set_bit(pfn, audit->known, audit->nr_pfns)
 		if (!test_bit(pfn, audit->tagged) && !test_bit(pfn, audit->seen))
@@ -212,7 +197,7 @@ static void audit_print(struct seq_file *m, const struct audit *audit)
 	for (level = KPKEYS_NR_LEVELS - 1; level >= 0; level--) {
 		if (!audit->nr[level][0] && !audit->nr[level][1])
 			continue;
-		seq_printf(m, "%-5s %10lu %10lu\n", kpkeys_level_names[level],
+		seq_printf(m, "%-5s %10lu %10lu\n", pgtable_level_to_str(level),
 			   audit->nr[level][0], audit->nr[level][1]);
 	}
 	seq_printf(m, "page-table pages: %lu\n", audit->nr_seen);
@@ -227,7 +212,6 @@ static void audit_print(struct seq_file *m, const struct audit *audit)
 	seq_printf(m, "violations: %lu\n", audit->nr_violations);
 }
 
-/* Prints to @m, if any. Returns the number of violations or an error. */
 static long run_audit(struct seq_file *m)
 {
 	struct audit *audit;
@@ -269,105 +253,14 @@ long kpkeys_audit(void)
 	return run_audit(NULL);
 }
 
-static int audit_show(struct seq_file *m, void *v)
+/**
+ * kpkeys_audit_show() - Audit, and print the result
+ * @m: Where to print it
+ *
+ * Context: As kpkeys_audit().
+ * Return: number of violations, or a negative error number
+ */
+long kpkeys_audit_show(struct seq_file *m)
 {
-	long ret;
-
-	if (!kpkeys_hardened_pgtables_enabled()) {
-		seq_puts(m, "page tables are not protected\n");
-		return 0;
-	}
-
-	ret = run_audit(m);
-	return ret < 0 ? ret : 0;
+	return run_audit(m);
 }
-DEFINE_SHOW_ATTRIBUTE(audit);
-
-static void stats_show_pgtables(struct seq_file *m)
-{
-	struct kpkeys_pool_stats stats;
-
-	if (!kpkeys_hardened_pgtables_enabled())
-		return;
-
-	kpkeys_pool_get_stats(&stats);
-	seq_printf(m, "ptps_protected: %lu\n",
-		   stats.pages - stats.free + stats.direct);
-	seq_printf(m, "pool_blocks: %lu\n", stats.blocks);
-	seq_printf(m, "pool_pages: %lu\n", stats.pages);
-	seq_printf(m, "pool_free: %lu\n", stats.free);
-	seq_printf(m, "pool_cached: %lu\n", stats.cached);
-	seq_printf(m, "pool_reserved: %lu\n", stats.reserved);
-	seq_printf(m, "pool_leaked: %lu\n", stats.leaked);
-}
-
-static void __init audit_create(struct dentry *dir)
-{
-	debugfs_create_file("audit", 0400, dir, NULL, &audit_fops);
-}
-
-#else /* !CONFIG_KPKEYS_HARDENED_PGTABLES */
-static void stats_show_pgtables(struct seq_file *m) {}
-static void __init audit_create(struct dentry *dir) {}
-#endif /* CONFIG_KPKEYS_HARDENED_PGTABLES */
-
-static int stats_show(struct seq_file *m, void *v)
-{
-	unsigned long writes = 0;
-	unsigned int cpu;
-
-	for_each_possible_cpu(cpu)
-		writes += per_cpu(kpkeys_reg_writes, cpu);
-
-	seq_printf(m, "enabled: %d\n", kpkeys_enabled());
-	seq_printf(m, "register_writes: %lu\n", writes);
-	seq_printf(m, "key_changes: %ld\n",
-		   atomic_long_read(&kpkeys_nr_key_changes));
-	stats_show_pgtables(m);
-	return 0;
-}
-DEFINE_SHOW_ATTRIBUTE(stats);
-
-static int add_leaf(enum kpkeys_level level, u64 entry, unsigned long addr,
-		    unsigned long next, void *arg)
-{
-	unsigned long *sizes = arg;
-
-	sizes[level] += next - addr;
-	return 0;
-}
-
-static int linear_map_show(struct seq_file *m, void *v)
-{
-	unsigned long sizes[KPKEYS_NR_LEVELS] = { };
-	unsigned long total, blocks;
-
-	/* Memory that is hot-removed is unmapped. */
-	get_online_mems();
-	kpkeys_walk_leaves((unsigned long)__va(PFN_PHYS(min_low_pfn)),
-			   (unsigned long)__va(PFN_PHYS(max_pfn)), add_leaf, sizes);
-	put_online_mems();
-
-	blocks = sizes[KPKEYS_PMD] + sizes[KPKEYS_PUD];
-	total = blocks + sizes[KPKEYS_PTE];
-	seq_printf(m, "linear_map_kb: %lu\n", total / SZ_1K);
-	seq_printf(m, "in_pud_blocks_kb: %lu\n", sizes[KPKEYS_PUD] / SZ_1K);
-	seq_printf(m, "in_pmd_blocks_kb: %lu\n", sizes[KPKEYS_PMD] / SZ_1K);
-	seq_printf(m, "in_pages_kb: %lu\n", sizes[KPKEYS_PTE] / SZ_1K);
-	seq_printf(m, "blocks_percent: %lu\n", blocks * 100 / max(total, 1UL));
-	return 0;
-}
-DEFINE_SHOW_ATTRIBUTE(linear_map);
-
-static int __init kpkeys_debugfs_init(void)
-{
-	struct dentry *dir = debugfs_create_dir("kpkeys", NULL);
-
-	debugfs_create_file("stats", 0400, dir, NULL, &stats_fops);
-	audit_create(dir);
-	/* Where user mode Linux has its linear map, only the host knows. */
-	if (IS_ENABLED(CONFIG_ARCH_HAS_SET_DIRECT_MAP))
-		debugfs_create_file("linear_map", 0400, dir, NULL, &linear_map_fops);
-	return 0;
-}
-late_initcall(kpkeys_debugfs_init);

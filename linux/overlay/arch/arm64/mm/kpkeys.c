@@ -1,41 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* kpkeys on arm64: what needs page tables of the kernel. */
+/* kpkeys on arm64: support for tagging, auditing and reporting. */
 
 #include <linux/cpufeature.h>
 #include <linux/init.h>
-#include <linux/kpkeys.h>
+#include <linux/kpkeys_arch.h>
 #include <linux/mm.h>
 #include <asm/esr.h>
-#include <asm/kpkeys.h>
-#include <asm/kpkeys_hooks.h>
+#include <asm/kpkeys-fault.h>
 #include <asm/sections.h>
-#include "../../../mm/kpkeys/kpkeys.h"
 
 /**
- * arm64_supports_kpkeys() - Has the boot CPU what kpkeys need?
+ * arm64_supports_kpkeys() - Does the boot CPU support kpkeys?
  *
- * FEAT_S1POE for the overlays, and FEAT_S1PIE, with which user memory, whose
- * overlay indexes are those of userspace, can be exempted from them.
+ * It needs FEAT_S1POE for the overlays, and FEAT_S1PIE to exempt user memory
+ * from them, whose overlay indexes belong to userspace.
  *
- * Context: Any; early, too.
- * Return: true if it has. A CPU that has not cannot be brought up later.
+ * Context: Any, also before CPU features are known.
+ * Return: true if it does. Secondary CPUs without these features are rejected.
  */
 bool arm64_supports_kpkeys(void)
 {
-	/* The sanitised value is not there yet when the linear map is made. */
+	/* The linear map is created before the sanitised value is available. */
 	u64 mmfr3 = read_sysreg_s(SYS_ID_AA64MMFR3_EL1);
 
 	return SYS_FIELD_GET(ID_AA64MMFR3_EL1, S1POE, mmfr3) &&
 	       SYS_FIELD_GET(ID_AA64MMFR3_EL1, S1PIE, mmfr3);
 }
 
+/**
+ * struct walk_ranges - Arguments of arch_kpkeys_walk_ranges()
+ * @pkey: The pkey to look for
+ * @fn: Called for each entry with @pkey
+ * @arg: Passed to @fn
+ */
 struct walk_ranges {
 	int pkey;
 	kpkeys_range_fn fn;
 	void *arg;
 };
 
-static int visit_range(enum kpkeys_level level, u64 entry, unsigned long addr,
+static int visit_range(int level, u64 entry, unsigned long addr,
 		       unsigned long next, void *arg)
 {
 	struct walk_ranges *w = arg;
@@ -44,29 +48,41 @@ static int visit_range(enum kpkeys_level level, u64 entry, unsigned long addr,
 	       w->fn(addr, next, w->arg) : 0;
 }
 
+/**
+ * arch_kpkeys_walk_ranges() - Visit the parts of the linear map with a pkey
+ * @pkey: The pkey
+ * @fn: Called for each range
+ * @arg: Passed to @fn
+ *
+ * Context: All other CPUs are stopped.
+ * Return: 0, or what @fn returned to end the walk.
+ */
 int arch_kpkeys_walk_ranges(int pkey, kpkeys_range_fn fn, void *arg)
 {
 	struct walk_ranges w = { .pkey = pkey, .fn = fn, .arg = arg };
 
-	return kpkeys_walk_leaves(_PAGE_OFFSET(vabits_actual), PAGE_END,
-				  visit_range, &w);
+	return kpkeys_walk_mappings(_PAGE_OFFSET(vabits_actual), PAGE_END,
+				    visit_range, &w);
 }
 
 /**
  * arm64_kpkeys_entry_is_writable() - Can the kernel write through an entry?
- * @entry: Of a page table; it maps memory
+ * @entry: Page-table entry that maps memory
  *
  * Context: Any.
- * Return: true if it can in the default context.
+ * Return: true if it can write in the default context.
  */
 bool arm64_kpkeys_entry_is_writable(u64 entry)
 {
-	/* Not until it is dirty if hardware says so, but then without a fault. */
+	/*
+	 * With hardware dirty tracking a clean entry (RDONLY + DBM) becomes
+	 * writable without a fault.
+	 */
 	return (!pte_rdonly(__pte(entry)) || pte_write(__pte(entry))) &&
 	       FIELD_GET(PTE_PO_IDX_MASK, entry) == KPKEYS_PKEY_DEFAULT;
 }
 
-static int visit_writable(enum kpkeys_level level, u64 entry, unsigned long addr,
+static int visit_writable(int level, u64 entry, unsigned long addr,
 			  unsigned long next, void *arg)
 {
 	return arm64_kpkeys_entry_is_writable(entry);
@@ -75,16 +91,16 @@ static int visit_writable(enum kpkeys_level level, u64 entry, unsigned long addr
 static bool is_writable(unsigned long addr)
 {
 	addr &= PAGE_MASK;
-	return kpkeys_walk_leaves(addr, addr + PAGE_SIZE, visit_writable, NULL);
+	return kpkeys_walk_mappings(addr, addr + PAGE_SIZE, visit_writable, NULL);
 }
 
 /**
  * arm64_kpkeys_is_readonly() - Are both mappings of a page of .rodata read-only?
  * @addr: The page, in the linear map
  *
- * Context: Other CPUs are stopped.
- * Return: true if they are, or will be at the end of boot, and the page is one
- * of .rodata.
+ * Context: Any. The answer can be stale unless other CPUs are stopped.
+ * Return: true if the page belongs to .rodata and both mappings are read-only,
+ * or will be at the end of boot.
  */
 bool arm64_kpkeys_is_readonly(unsigned long addr)
 {
@@ -98,20 +114,20 @@ bool arm64_kpkeys_is_readonly(unsigned long addr)
 	       (!is_writable(addr) && !is_writable(image));
 }
 
-static int get_pkey(enum kpkeys_level level, u64 entry, unsigned long addr,
+static int get_pkey(int level, u64 entry, unsigned long addr,
 		    unsigned long next, void *arg)
 {
 	*(int *)arg = FIELD_GET(PTE_PO_IDX_MASK, entry);
 	return 1;
 }
 
-/* The pkey that the mapping of an address of the kernel has. */
+/* The pkey of the mapping at a kernel address. */
 static int pkey_of(unsigned long addr)
 {
 	int pkey = KPKEYS_PKEY_DEFAULT;
 
 	addr &= PAGE_MASK;
-	kpkeys_walk_leaves(addr, addr + PAGE_SIZE, get_pkey, &pkey);
+	kpkeys_walk_mappings(addr, addr + PAGE_SIZE, get_pkey, &pkey);
 	return pkey;
 }
 
@@ -122,18 +138,18 @@ static bool is_rodata_pgtable(unsigned long addr)
 }
 
 /**
- * arm64_kpkeys_report() - Say that a pkey caused a fault, if it did
- * @addr: Address, of the kernel
+ * arm64_kpkeys_report() - Report a fault, if a pkey caused it
+ * @addr: Faulting kernel address
  * @esr: Exception syndrome
- *
- * The value of the pkey register is that of the context which faulted.
+ * @regs: Registers of the code that faulted; el1_abort() has saved its pkey
+ *	  register there.
  *
  * Context: Fault handler, about to die.
  */
-void arm64_kpkeys_report(unsigned long addr, unsigned long esr)
+void arm64_kpkeys_report(unsigned long addr, unsigned long esr, struct pt_regs *regs)
 {
-	u64 reg = current->thread.fault_pkey_reg;
 	bool write = esr & ESR_ELx_WNR;
+	u64 reg = regs->pkey_reg;
 	int pkey;
 
 	if (!kpkeys_enabled())
@@ -142,12 +158,14 @@ void arm64_kpkeys_report(unsigned long addr, unsigned long esr)
 	if (ESR_ELx_ISS2(esr) & ESR_ELx_Overlay)
 		pkey = pkey_of(addr);
 	else if (write && is_rodata_pgtable(addr))
-		pkey = KPKEYS_NO_PKEY;
+		pkey = KPKEYS_PKEY_NONE;
 	else
 		return;
 
-	kpkeys_report_fault(addr, write, pkey, reg == KPKEYS_PKEY_REG_INVAL ?
-			    arch_kpkeys_read_reg() : reg);
+	/* If it was in the default context already, so is this handler. */
+	if (reg == KPKEYS_PKEY_REG_INVAL)
+		reg = arch_kpkeys_read_reg();
+	kpkeys_report_fault(addr, write, pkey, reg);
 }
 
 #ifdef CONFIG_KPKEYS_HARDENED_PGTABLES
@@ -155,9 +173,9 @@ void arm64_kpkeys_report(unsigned long addr, unsigned long esr)
 extern char __pi_init_pg_end[];
 
 /*
- * Those of the fixmap and of early boot are next to each other, and mapped
- * twice. All others, swapper_pg_dir among them, are in .rodata: nothing can
- * write to them there. set_swapper_pgd() uses a mapping in the fixmap.
+ * The page tables of the fixmap and of early boot are adjacent and mapped twice.
+ * All others, including swapper_pg_dir, are in .rodata, which is read-only:
+ * set_swapper_pgd() uses a mapping in the fixmap.
  */
 int __init arch_kpkeys_protect_static_pgtables(void)
 {

@@ -6,7 +6,7 @@
 
 #include <linux/init.h>
 #include <linux/interrupt.h>
-#include <linux/kpkeys.h>
+#include <linux/kpkeys_arch.h>
 #include <linux/mm.h>
 #include <linux/panic.h>
 #include <linux/pgtable.h>
@@ -20,24 +20,23 @@
 #include <as-layout.h>
 #include <kern_util.h>
 #include <kpkeys_os.h>
-#include "../../../mm/kpkeys/kpkeys.h"
 
 /**
- * um_kpkeys_init() - Take pkeys of the host into use
+ * um_kpkeys_init() - Allocate pkeys from the host
  *
  * Context: Boot CPU, before the first host thread is started.
- * Return: false if the host has none to give.
+ * Return: false if the host does not provide enough pkeys.
  */
 bool __init um_kpkeys_init(void)
 {
 	int err;
 
-	/* Both sides have a value that the other one knows as a constant. */
+	/* The host side has the default value as a constant of its own. */
 	BUILD_BUG_ON(kpkeys_ctx_table[KPKEYS_CTX_DEFAULT] & ~KPKEYS_REG_MASK);
 
 	err = os_kpkeys_init(KPKEYS_NR_PKEYS);
 	if (err)
-		pr_info("kpkeys: the host has no protection keys to give (error %d)\n",
+		pr_info("kpkeys: the host provides no protection keys (error %d)\n",
 			err);
 	return !err;
 }
@@ -53,11 +52,20 @@ bool __init um_kpkeys_init(void)
  */
 int arch_set_memory_pkey(unsigned long addr, int nr_pages, int pkey)
 {
-	/* Above the kernel image, setup_physmem() maps all memory executable. */
+	/* setup_physmem() maps all memory above the kernel image as executable. */
 	return os_set_memory_pkey((void *)addr, (unsigned long)nr_pages << PAGE_SHIFT,
 				  addr >= uml_reserved, pkey);
 }
 
+/**
+ * arch_kpkeys_walk_ranges() - Visit the parts of physical memory with a pkey
+ * @pkey: The pkey
+ * @fn: Called for each range, as the host reports it
+ * @arg: Passed to @fn
+ *
+ * Context: All other CPUs are stopped.
+ * Return: 0, what @fn returned to end the walk, or a negative error number
+ */
 int arch_kpkeys_walk_ranges(int pkey, kpkeys_range_fn fn, void *arg)
 {
 	return os_walk_pkey_ranges(pkey, fn, arg);
@@ -71,10 +79,10 @@ int __init arch_kpkeys_protect_static_pgtables(void)
 }
 #endif
 
-/* Runs on the stack of the task that faulted, in place of what it did. */
+/* Runs on the faulting task's stack instead of returning to the faulting code. */
 static void __noreturn kpkeys_die(void)
 {
-	/* What it had opened has come back with the return from the signal. */
+	/* The return from the signal has restored the context that faulted. */
 	kpkeys_set_context(KPKEYS_CTX_DEFAULT);
 
 	if (in_interrupt())
@@ -92,11 +100,11 @@ static void __noreturn kpkeys_die(void)
  * @regs: Registers
  * @mc: The host's mcontext_t
  *
- * A violation ends the task, as an oops does elsewhere, instead of all of UML:
- * the memory was not changed, and a protection that turns a stray write into a
- * panic would not be left on.
+ * A violation ends the task, as an oops does on other architectures, instead of
+ * all of UML: the memory was not changed.
  *
- * Return: non-zero if the fault was such a one and has been dealt with.
+ * Context: Signal handler of a fault, in the default context.
+ * Return: non-zero if the fault was a pkey violation and has been handled.
  */
 int um_kpkeys_segv(struct siginfo *si, struct faultinfo *fi,
 		   struct uml_pt_regs *regs, void *mc)

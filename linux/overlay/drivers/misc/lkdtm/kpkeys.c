@@ -4,7 +4,7 @@
  * memory that is to become page tables, from outside the page table setters.
  */
 #include "lkdtm.h"
-#include <linux/kpkeys.h>
+#include <linux/kpkeys_pgtables.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/pgtable.h>
@@ -12,30 +12,22 @@
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
-/*
- * A bit whose change does no harm in the moment until it is put back, neither
- * in an entry that maps a page that nobody else uses, nor in one that points
- * to a table.
- */
-#ifdef CONFIG_ARM64
-#define HARMLESS_BIT	PTE_AF
-#else
-#define HARMLESS_BIT	_PAGE_ACCESSED
-#endif
-
 enum user_level { USER_PTE, USER_PMD, USER_PUD, USER_PGD };
 
 /*
- * To be called without locks and with nothing to release: the task is not
- * meant to survive this.
+ * Flips the accessed bit of an entry and restores it. That is harmless both in an
+ * entry that maps a page of this task alone and in one that points to a table.
+ *
+ * The task is not meant to survive: call it without locks held and with nothing
+ * to release.
  */
 static noinline void bad_write(void *entry)
 {
-	unsigned long *ptr = entry;
-	unsigned long old = READ_ONCE(*ptr);
+	pte_t *ptr = entry;
+	pte_t old = READ_ONCE(*ptr);
 
 	pr_info("attempting bad page table write\n");
-	WRITE_ONCE(*ptr, old ^ HARMLESS_BIT);
+	WRITE_ONCE(*ptr, pte_young(old) ? pte_mkold(old) : pte_mkyoung(old));
 	WRITE_ONCE(*ptr, old);
 	pr_err("FAIL: survived bad write\n");
 	if (kpkeys_hardened_pgtables_enabled())
@@ -82,17 +74,17 @@ static void write_user_entry(enum user_level level)
 	user_addr = vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
 			    MAP_ANONYMOUS | MAP_PRIVATE, 0);
 	if (user_addr >= TASK_SIZE) {
-		pr_warn("Failed to allocate user memory\n");
+		pr_err("FAIL: could not allocate user memory\n");
 		return;
 	}
 
 	if (!put_user(1, (int __user *)user_addr))
 		entry = user_entry(user_addr, level);
-	/* Only this task can take the tables away: nothing to hold on to. */
+	/* Only this task can free the tables: no lock is needed. */
 	if (entry)
 		bad_write(entry);
 	else
-		pr_warn("Failed to find the user page table\n");
+		pr_err("FAIL: could not find the user page table\n");
 	vm_munmap(user_addr, PAGE_SIZE);
 }
 
@@ -124,33 +116,35 @@ static void lkdtm_KPKEYS_WRITE_PGD(void)
 
 static void lkdtm_KPKEYS_WRITE_KERNEL_PTE(void)
 {
-	/* Kept: a protected kernel would leak a new one each time. */
+	/* Reused: on a protected kernel this task is killed and cannot free it. */
 	static void *area;
 
 	if (!area)
 		area = vmalloc(PAGE_SIZE);
 	if (area)
 		bad_write(virt_to_kpte((unsigned long)area));
+	else
+		pr_err("FAIL: could not allocate kernel memory\n");
 }
 
 static void lkdtm_KPKEYS_WRITE_KERNEL_PGD(void)
 {
 	int i;
 
-	/* Other CPUs may be using the entries that are in use. */
+	/* An empty entry, as other CPUs use the others. */
 	for (i = PTRS_PER_PGD - 1; i >= 0; i--) {
 		if (!pgd_val(init_mm.pgd[i])) {
 			bad_write(&init_mm.pgd[i]);
 			return;
 		}
 	}
-	pr_warn("Failed to find an empty kernel page table entry\n");
+	pr_err("FAIL: could not find an empty kernel page table entry\n");
 }
 
 static void lkdtm_KPKEYS_WRITE_POOL(void)
 {
 #ifdef CONFIG_KPKEYS_DEBUG
-	void *page = kpkeys_test_free_ptp();
+	void *page = kpkeys_pool_peek_free();
 
 	if (page)
 		bad_write(page);

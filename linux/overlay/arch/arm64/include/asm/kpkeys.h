@@ -7,7 +7,6 @@
 #define __ASM_KPKEYS_H
 
 #include <asm/barrier.h>
-#include <asm/cpufeature.h>
 #include <asm/sysreg.h>
 
 /* POIndex has three bits, if descriptors have 64. Arm ARM, "Overlays". */
@@ -30,6 +29,8 @@ static __always_inline u64 arch_kpkeys_read_reg(void)
 
 static __always_inline void arch_kpkeys_write_reg(u64 reg)
 {
+	/* No access may be moved across the write: isb() is a barrier after it. */
+	barrier();
 	write_sysreg_s(reg, SYS_POR_EL1);
 	/* What follows must be subject to the new value. */
 	isb();

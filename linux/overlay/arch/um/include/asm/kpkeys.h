@@ -32,6 +32,9 @@ static __always_inline void arch_kpkeys_write_reg(u64 reg)
 bool um_kpkeys_init(void);
 #define arch_kpkeys_init()	um_kpkeys_init()
 
+/* The host manages it. */
+#define arch_kpkeys_has_linear_map()	false
+
 #include <asm-generic/kpkeys.h>
 
 #endif /* __ASM_UM_KPKEYS_H */

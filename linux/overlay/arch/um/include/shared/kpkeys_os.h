@@ -16,7 +16,7 @@ unsigned int os_mc_pkru(void *mc);
 void os_mc_call(void *mc, void (*fn)(void));
 
 /* kernel/kpkeys.c */
-#ifdef CONFIG_ARCH_HAS_KPKEYS
+#ifdef CONFIG_KPKEYS
 int um_kpkeys_segv(struct siginfo *si, struct faultinfo *fi,
 		   struct uml_pt_regs *regs, void *mc);
 #else

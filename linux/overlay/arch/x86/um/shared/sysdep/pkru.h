@@ -10,7 +10,7 @@
 #ifndef __SYSDEP_X86_PKRU_H
 #define __SYSDEP_X86_PKRU_H
 
-#ifdef CONFIG_ARCH_HAS_KPKEYS
+#ifdef CONFIG_KPKEYS
 
 /* Set once at boot, when the host's pkeys are in use. */
 extern int um_kpkeys_on;
@@ -58,11 +58,11 @@ static __always_inline void um_pkru_restore(const unsigned int *old)
 
 #endif /* UM_PKRU_MASK */
 
-#else /* !CONFIG_ARCH_HAS_KPKEYS */
+#else /* !CONFIG_KPKEYS */
 
 #define um_pkru_set_default()	do { } while (0)
 #define um_pkru_default_scope()	do { } while (0)
 
-#endif /* CONFIG_ARCH_HAS_KPKEYS */
+#endif /* CONFIG_KPKEYS */
 
 #endif /* __SYSDEP_X86_PKRU_H */

@@ -1,0 +1,613 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* kpkeys: KUnit tests of the framework. */
+
+#include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/cpumask.h>
+#include <linux/delay.h>
+#include <linux/gfp.h>
+#include <linux/interrupt.h>
+#include <linux/kprobes.h>
+#include <linux/kthread.h>
+#include <linux/perf_event.h>
+#include <linux/sched.h>
+#include <linux/smp.h>
+#include <linux/vmalloc.h>
+#include "../kpkeys.h"
+#include "util.h"
+
+KPKEYS_GUARD(kpkeys_test, KPKEYS_CTX_TEST);
+KPKEYS_GUARD_COND(kpkeys_test_never, KPKEYS_CTX_TEST, false);
+KPKEYS_GUARD_NOOP(kpkeys_test_noop);
+
+static void unprotect_page(void *addr)
+{
+	if (set_memory_pkey((unsigned long)addr, 1, KPKEYS_PKEY_DEFAULT))
+		return;		/* leak a page that nobody could write to */
+	free_page((unsigned long)addr);
+}
+
+KUNIT_DEFINE_ACTION_WRAPPER(unprotect_page_action, unprotect_page, void *);
+
+/* A page that carries the test pkey. */
+static long *protected_page(struct kunit *test)
+{
+	long *page = (long *)get_zeroed_page(GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	KUNIT_ASSERT_EQ(test, set_memory_pkey((unsigned long)page, 1,
+					      KPKEYS_PKEY_TEST), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, unprotect_page_action,
+							page), 0);
+	return page;
+}
+
+static void default_ctx_at_start(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_DEFAULT]);
+	KUNIT_EXPECT_STREQ(test, kpkeys_ctx_name(arch_kpkeys_read_reg()),
+			   "default");
+}
+
+static void register_values_match_table(struct kunit *test)
+{
+	u64 rw = ARCH_KPKEYS_PERM(KPKEYS_PKEY_PGTABLES, KPKEYS_PERM_RW);
+	u64 ro = ARCH_KPKEYS_PERM(KPKEYS_PKEY_PGTABLES, KPKEYS_PERM_RO);
+	u64 mask = ARCH_KPKEYS_PERM_MASK(KPKEYS_PKEY_PGTABLES);
+
+	KUNIT_EXPECT_NE(test, rw, ro);
+	KUNIT_EXPECT_EQ(test, kpkeys_ctx_table[KPKEYS_CTX_DEFAULT] & mask, ro);
+	KUNIT_EXPECT_EQ(test, kpkeys_ctx_table[KPKEYS_CTX_PGTABLES] & mask, rw);
+	KUNIT_EXPECT_EQ(test, kpkeys_ctx_table[KPKEYS_CTX_TEST] & mask, ro);
+}
+
+static void ctx_opens_its_pkey(struct kunit *test)
+{
+	long *page = protected_page(test);
+	u64 reg;
+
+	TEST_EXPECT_PROTECTED(test, page);
+
+	reg = kpkeys_set_context(KPKEYS_CTX_TEST);
+	KUNIT_EXPECT_NE(test, reg, KPKEYS_PKEY_REG_INVAL);
+	KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+	KUNIT_EXPECT_TRUE(test, test_try_write(page));
+	WRITE_ONCE(*page, 42);
+	kpkeys_restore_pkey_reg(reg);
+
+	KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_DEFAULT]);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(*page), 42);
+	TEST_EXPECT_PROTECTED(test, page);
+}
+
+static void other_ctx_does_not_open_pkey(struct kunit *test)
+{
+	long *page = protected_page(test);
+	u64 reg;
+
+	reg = kpkeys_set_context(KPKEYS_CTX_PGTABLES);
+	TEST_EXPECT_PROTECTED(test, page);
+	kpkeys_restore_pkey_reg(reg);
+}
+
+/* A fault that is fixed up returns to the context that it interrupted. */
+static void fault_keeps_ctx(struct kunit *test)
+{
+	long *page = protected_page(test);
+	u64 reg[2];
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		scoped_guard(kpkeys_hardened_pgtables) {
+			if (i)
+				local_irq_disable();
+			KUNIT_EXPECT_FALSE(test, test_try_write(page));
+			reg[i] = test_reg();
+			if (i)
+				local_irq_enable();
+		}
+		KUNIT_EXPECT_EQ(test, reg[i], kpkeys_ctx_table[KPKEYS_CTX_PGTABLES]);
+		KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_DEFAULT]);
+	}
+}
+
+static void page_can_be_unprotected(struct kunit *test)
+{
+	long *page = protected_page(test);
+	unsigned long addr = (unsigned long)page;
+
+	KUNIT_EXPECT_EQ(test, set_memory_pkey(addr, 1, KPKEYS_PKEY_DEFAULT), 0);
+	KUNIT_EXPECT_TRUE(test, test_try_write(page));
+	KUNIT_EXPECT_EQ(test, set_memory_pkey(addr, 1, KPKEYS_PKEY_TEST), 0);
+	TEST_EXPECT_PROTECTED(test, page);
+}
+
+static void same_ctx_is_not_written_again(struct kunit *test)
+{
+	u64 reg;
+
+	KUNIT_EXPECT_EQ(test, kpkeys_set_context(KPKEYS_CTX_DEFAULT),
+			KPKEYS_PKEY_REG_INVAL);
+
+	reg = kpkeys_set_context(KPKEYS_CTX_TEST);
+	KUNIT_EXPECT_EQ(test, kpkeys_set_context(KPKEYS_CTX_TEST),
+			KPKEYS_PKEY_REG_INVAL);
+	kpkeys_restore_pkey_reg(KPKEYS_PKEY_REG_INVAL);
+	KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+	kpkeys_restore_pkey_reg(reg);
+}
+
+static void guards_nest(struct kunit *test)
+{
+	long *page = protected_page(test);
+	unsigned long writes;
+
+	scoped_guard(kpkeys_test) {
+		KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+
+		/* The same context nests without a write to the register. */
+		scoped_guard(irqsave) {
+			writes = raw_cpu_read(kpkeys_reg_writes);
+			scoped_guard(kpkeys_test)
+				WRITE_ONCE(*page, 1);
+			writes = raw_cpu_read(kpkeys_reg_writes) - writes;
+		}
+		KUNIT_EXPECT_EQ(test, writes, 0);
+		KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+
+		/* Another one replaces it for a while. */
+		scoped_guard(kpkeys_hardened_pgtables) {
+			KUNIT_EXPECT_EQ(test, test_reg(),
+					kpkeys_ctx_table[KPKEYS_CTX_PGTABLES]);
+			TEST_EXPECT_PROTECTED(test, page);
+		}
+		KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+		KUNIT_EXPECT_TRUE(test, test_try_write(page));
+	}
+	KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_DEFAULT]);
+
+	scoped_guard(kpkeys_test_never)
+		TEST_EXPECT_PROTECTED(test, page);
+	scoped_guard(kpkeys_test_noop)
+		TEST_EXPECT_PROTECTED(test, page);
+}
+
+static void unmanaged_pkeys_are_kept(struct kunit *test)
+{
+	u64 orig = arch_kpkeys_read_reg(), changed, reg;
+	/* Flip the permissions of two pkeys that kpkeys does not manage. */
+	u64 mask = ARCH_KPKEYS_PERM_MASK(ARCH_KPKEYS_MAX_PKEY) |
+		   ARCH_KPKEYS_PERM_MASK(ARCH_KPKEYS_MAX_PKEY - 1);
+
+	KUNIT_ASSERT_EQ(test, mask & KPKEYS_REG_MASK, 0);
+
+	arch_kpkeys_write_reg(orig ^ mask);
+	changed = arch_kpkeys_read_reg();
+	reg = kpkeys_set_context(KPKEYS_CTX_TEST);
+	KUNIT_EXPECT_EQ(test, arch_kpkeys_read_reg() & ~(u64)KPKEYS_REG_MASK,
+			changed & ~(u64)KPKEYS_REG_MASK);
+	kpkeys_restore_pkey_reg(reg);
+	KUNIT_EXPECT_EQ(test, arch_kpkeys_read_reg(), changed);
+	KUNIT_EXPECT_NE(test, changed & mask, orig & mask);
+	arch_kpkeys_write_reg(orig);
+}
+
+static void bad_arguments_are_rejected(struct kunit *test)
+{
+	unsigned long page = get_zeroed_page(GFP_KERNEL);
+	void *vmalloced = vmalloc(PAGE_SIZE);
+
+	KUNIT_ASSERT_NE(test, page, 0);
+	KUNIT_ASSERT_NOT_NULL(test, vmalloced);
+
+	KUNIT_EXPECT_EQ(test, set_memory_pkey(page, 1, -1), -EINVAL);
+	KUNIT_EXPECT_EQ(test, set_memory_pkey(page, 1, ARCH_KPKEYS_MAX_PKEY + 1),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, set_memory_pkey(page + 8, 1, KPKEYS_PKEY_TEST), -EINVAL);
+	KUNIT_EXPECT_EQ(test, set_memory_pkey(page, 0, KPKEYS_PKEY_TEST), -EINVAL);
+	KUNIT_EXPECT_EQ(test, set_memory_pkey(page, -1, KPKEYS_PKEY_TEST), -EINVAL);
+	KUNIT_EXPECT_EQ(test, set_memory_pkey(page, INT_MAX, KPKEYS_PKEY_TEST), -EINVAL);
+	KUNIT_EXPECT_EQ(test, set_memory_pkey((unsigned long)vmalloced, 1,
+					      KPKEYS_PKEY_TEST), -EINVAL);
+	KUNIT_EXPECT_EQ(test, set_memory_pkey(0, 1, KPKEYS_PKEY_TEST), -EINVAL);
+	KUNIT_EXPECT_TRUE(test, test_try_write((void *)page));
+	KUNIT_EXPECT_TRUE(test, test_try_write(vmalloced));
+
+	vfree(vmalloced);
+	free_page(page);
+}
+
+/*
+ * Threads
+ */
+
+struct thread_args {
+	struct completion created;
+	struct completion done;
+	void *page;
+	u64 first_reg;
+	u64 last_reg;
+	bool first_write;
+	bool last_write;
+};
+
+/* Sleeps many times in the test context. */
+static int sleeper_fn(void *arg)
+{
+	struct thread_args *args = arg;
+	int i;
+
+	args->first_reg = test_reg();
+	args->first_write = test_try_write(args->page);
+	complete(&args->created);
+
+	guard(kpkeys_test)();
+	for (i = 0; i < 20; i++) {
+		usleep_range(500, 1500);
+		if (test_reg() != kpkeys_ctx_table[KPKEYS_CTX_TEST])
+			break;
+	}
+	args->last_reg = test_reg();
+	args->last_write = test_try_write(args->page);
+	complete(&args->done);
+	return 0;
+}
+
+#define NR_SLEEPERS	4
+
+static void stop_sleeper(void *task)
+{
+	kthread_stop_put(task);
+}
+
+static void ctx_follows_thread(struct kunit *test)
+{
+	long *page = protected_page(test);
+	struct task_struct *task;
+	struct thread_args *args;
+	u64 creator_reg;
+	int i;
+
+	/* Freed after the threads have been stopped, also if this one fails. */
+	args = kunit_kcalloc(test, NR_SLEEPERS, sizeof(*args), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, args);
+
+	for (i = 0; i < NR_SLEEPERS; i++) {
+		init_completion(&args[i].created);
+		init_completion(&args[i].done);
+		args[i].page = page + i;
+
+		/* A thread does not inherit the context of its creator. */
+		scoped_guard(kpkeys_test) {
+			task = kthread_create(sleeper_fn, &args[i], "kpkeys_test/%d", i);
+			if (!IS_ERR(task)) {
+				get_task_struct(task);
+				wake_up_process(task);
+				wait_for_completion(&args[i].created);
+			}
+			creator_reg = test_reg();
+		}
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
+		KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, stop_sleeper, task), 0);
+		KUNIT_EXPECT_EQ(test, creator_reg, kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+	}
+
+	/* The others sleep in the test context; this thread is not in it. */
+	for (i = 0; i < 20; i++) {
+		usleep_range(500, 1500);
+		KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_DEFAULT]);
+		/* A word that none of the others writes to. */
+		TEST_EXPECT_PROTECTED(test, page + NR_SLEEPERS);
+	}
+
+	for (i = 0; i < NR_SLEEPERS; i++) {
+		wait_for_completion(&args[i].done);
+		KUNIT_EXPECT_EQ(test, args[i].first_reg,
+				kpkeys_ctx_table[KPKEYS_CTX_DEFAULT]);
+		KUNIT_EXPECT_FALSE(test, args[i].first_write);
+		KUNIT_EXPECT_EQ(test, args[i].last_reg,
+				kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+		KUNIT_EXPECT_TRUE(test, args[i].last_write);
+	}
+}
+
+static void ctx_follows_migration(struct kunit *test)
+{
+	long *page = protected_page(test);
+	int cpu, round;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs more than one CPU");
+
+	for (round = 0; round < 3; round++) {
+		for_each_online_cpu(cpu) {
+			scoped_guard(kpkeys_test) {
+				KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(current,
+									   cpumask_of(cpu)), 0);
+				KUNIT_EXPECT_EQ(test, raw_smp_processor_id(), cpu);
+				KUNIT_EXPECT_EQ(test, test_reg(),
+						kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+				KUNIT_EXPECT_TRUE(test, test_try_write(page));
+			}
+			TEST_EXPECT_PROTECTED(test, page);
+		}
+	}
+	set_cpus_allowed_ptr(current, cpu_possible_mask);
+}
+
+/*
+ * Interrupts
+ */
+
+struct irq_args {
+	void *page;
+	u64 reg;
+	bool in_irq;
+	bool write;
+	bool guarded_write;
+	u64 reg_after;
+	bool can_read;
+};
+
+static void check_ctx(void *arg)
+{
+	struct irq_args *args = arg;
+	long val;
+
+	args->in_irq = in_interrupt();
+	args->reg = test_reg();
+	/* A fault that nests in the interrupt. */
+	args->write = test_try_write(args->page);
+	scoped_guard(kpkeys_test)
+		args->guarded_write = test_try_write(args->page);
+	args->can_read = !copy_from_kernel_nofault(&val, args->page, sizeof(val));
+	args->reg_after = test_reg();
+}
+
+static void expect_irq_args(struct kunit *test, const struct irq_args *args)
+{
+	KUNIT_EXPECT_TRUE(test, args->in_irq);
+	KUNIT_EXPECT_EQ(test, args->reg, kpkeys_ctx_table[KPKEYS_CTX_DEFAULT]);
+	KUNIT_EXPECT_FALSE(test, args->write);
+	KUNIT_EXPECT_TRUE(test, args->guarded_write);
+	KUNIT_EXPECT_TRUE(test, args->can_read);
+	KUNIT_EXPECT_EQ(test, args->reg_after, kpkeys_ctx_table[KPKEYS_CTX_DEFAULT]);
+}
+
+static void run_irq(struct kunit *test, bool pend)
+{
+	long *page = protected_page(test);
+	int i;
+
+	for (i = 0; i < 10; i++) {
+		struct irq_args args = { .page = page };
+
+		scoped_guard(kpkeys_test) {
+			test_in_irq(check_ctx, &args, pend);
+			/* The thread has its context back. */
+			KUNIT_EXPECT_EQ(test, test_reg(),
+					kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+			KUNIT_EXPECT_TRUE(test, test_try_write(page));
+		}
+		expect_irq_args(test, &args);
+
+		args = (struct irq_args) { .page = page };
+		test_in_irq(check_ctx, &args, pend);
+		expect_irq_args(test, &args);
+		KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_DEFAULT]);
+	}
+}
+
+static void irq_runs_in_default_ctx(struct kunit *test)
+{
+	run_irq(test, false);
+}
+
+/* Those that arrived while interrupts were disabled run on enabling them. */
+static void deferred_irq_runs_in_default_ctx(struct kunit *test)
+{
+	run_irq(test, true);
+}
+
+static void check_ctx_in_softirq(struct tasklet_struct *tasklet)
+{
+	check_ctx((void *)tasklet->data);
+}
+
+/* Softirqs run on the thread that enables bottom halves. */
+static void softirq_runs_in_default_ctx(struct kunit *test)
+{
+	struct irq_args args = { .page = protected_page(test) };
+	struct tasklet_struct tasklet;
+
+	tasklet_setup(&tasklet, check_ctx_in_softirq);
+	tasklet.data = (unsigned long)&args;
+
+	scoped_guard(kpkeys_test) {
+		local_bh_disable();
+		tasklet_schedule(&tasklet);
+		local_bh_enable();
+		KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+	}
+	tasklet_kill(&tasklet);
+	expect_irq_args(test, &args);
+}
+
+static void ipi_runs_in_default_ctx(struct kunit *test)
+{
+	long *page = protected_page(test);
+	int cpu;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs more than one CPU");
+
+	for_each_online_cpu(cpu) {
+		struct irq_args args = { .page = page };
+
+		guard(kpkeys_test)();
+		KUNIT_ASSERT_EQ(test, smp_call_function_single(cpu, check_ctx, &args, 1), 0);
+		KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+
+		/* On this CPU it is a plain call, in the context of the caller. */
+		if (cpu != raw_smp_processor_id())
+			expect_irq_args(test, &args);
+	}
+}
+
+#ifdef CONFIG_KPROBES
+static noinline int probed_fn(int val)
+{
+	OPTIMIZER_HIDE_VAR(val);
+	return val;
+}
+
+struct probe {
+	struct kprobe kprobe;
+	struct irq_args args;
+	unsigned int nr;
+};
+
+static int probe_fn(struct kprobe *kprobe, struct pt_regs *regs)
+{
+	struct probe *probe = container_of(kprobe, struct probe, kprobe);
+
+	probe->nr++;
+	check_ctx(&probe->args);
+	return 0;
+}
+
+static noinline void call_probed(struct kunit *test)
+{
+	guard(kpkeys_test)();
+	KUNIT_EXPECT_EQ(test, probed_fn(42), 42);
+	KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+}
+
+/* A breakpoint: a debug exception. */
+static void debug_exception_runs_in_default_ctx(struct kunit *test)
+{
+	struct probe probe = {
+		.kprobe = {
+			.addr = (kprobe_opcode_t *)probed_fn,
+			.pre_handler = probe_fn,
+		},
+		.args = { .page = protected_page(test) },
+	};
+
+	KUNIT_ASSERT_EQ(test, register_kprobe(&probe.kprobe), 0);
+	call_probed(test);
+	unregister_kprobe(&probe.kprobe);
+	KUNIT_EXPECT_EQ(test, probe.nr, 1);
+	/* in_interrupt() differs between architectures here. */
+	probe.args.in_irq = true;
+	expect_irq_args(test, &probe.args);
+}
+#else
+static void debug_exception_runs_in_default_ctx(struct kunit *test)
+{
+	kunit_skip(test, "needs KPROBES");
+}
+#endif
+
+#ifdef CONFIG_PERF_EVENTS
+struct overflow {
+	struct irq_args args;
+	bool wanted;
+	bool done;
+	bool in_nmi;
+};
+
+static void overflow_fn(struct perf_event *event, struct perf_sample_data *data,
+			struct pt_regs *regs)
+{
+	struct overflow *overflow = event->overflow_handler_context;
+
+	if (!READ_ONCE(overflow->wanted) || overflow->done)
+		return;
+
+	overflow->in_nmi = in_nmi();
+	check_ctx(&overflow->args);
+	/* Pairs with wait_for_overflow(): the results before the flag. */
+	smp_store_release(&overflow->done, true);
+}
+
+/* Interrupts are disabled: only an NMI arrives. */
+static noinline void wait_for_overflow(struct kunit *test, struct overflow *overflow)
+{
+	int i;
+
+	guard(kpkeys_test)();
+	scoped_guard(irqsave) {
+		WRITE_ONCE(overflow->wanted, true);
+		/* Pairs with overflow_fn(). */
+		for (i = 0; i < 20000 && !smp_load_acquire(&overflow->done); i++)
+			udelay(5);
+	}
+	KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+}
+
+/* The overflow interrupt of a counter can be an NMI. */
+static void nmi_runs_in_default_ctx(struct kunit *test)
+{
+	struct overflow overflow = { .args = { .page = protected_page(test) } };
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_HARDWARE,
+		.config = PERF_COUNT_HW_CPU_CYCLES,
+		.size = sizeof(attr),
+		.pinned = 1,
+		.sample_period = 1000000,
+	};
+	struct perf_event *event;
+
+	migrate_disable();
+	event = perf_event_create_kernel_counter(&attr, raw_smp_processor_id(), NULL,
+						 overflow_fn, &overflow);
+	if (IS_ERR(event)) {
+		migrate_enable();
+		kunit_skip(test, "there is no counter of cycles");
+	}
+
+	wait_for_overflow(test, &overflow);
+	perf_event_release_kernel(event);
+	migrate_enable();
+
+	if (!overflow.in_nmi)
+		kunit_skip(test, "there are no NMIs");
+	expect_irq_args(test, &overflow.args);
+}
+#else
+static void nmi_runs_in_default_ctx(struct kunit *test)
+{
+	kunit_skip(test, "needs PERF_EVENTS");
+}
+#endif
+
+static struct kunit_case kpkeys_cases[] = {
+	KUNIT_CASE(default_ctx_at_start),
+	KUNIT_CASE(register_values_match_table),
+	KUNIT_CASE(ctx_opens_its_pkey),
+	KUNIT_CASE(other_ctx_does_not_open_pkey),
+	KUNIT_CASE(fault_keeps_ctx),
+	KUNIT_CASE(page_can_be_unprotected),
+	KUNIT_CASE(same_ctx_is_not_written_again),
+	KUNIT_CASE(guards_nest),
+	KUNIT_CASE(unmanaged_pkeys_are_kept),
+	KUNIT_CASE(bad_arguments_are_rejected),
+	KUNIT_CASE(ctx_follows_thread),
+	KUNIT_CASE(ctx_follows_migration),
+	KUNIT_CASE(irq_runs_in_default_ctx),
+	KUNIT_CASE(deferred_irq_runs_in_default_ctx),
+	KUNIT_CASE(softirq_runs_in_default_ctx),
+	KUNIT_CASE(ipi_runs_in_default_ctx),
+	KUNIT_CASE(debug_exception_runs_in_default_ctx),
+	KUNIT_CASE(nmi_runs_in_default_ctx),
+	{}
+};
+
+static struct kunit_suite kpkeys_suite = {
+	.name = "kpkeys",
+	.init = test_skip_if_disabled,
+	.test_cases = kpkeys_cases,
+};
+
+kunit_test_suite(kpkeys_suite);
