@@ -175,18 +175,18 @@ static void measure(const struct bench *bench)
 	bench->run(bench, bench->count);
 
 	writes = kpkeys_stat("register_writes");
-	changes = kpkeys_stat("key_changes");
+	changes = kpkeys_stat("pkey_changes");
 	start = now_ns();
 	while (n < MAX_SAMPLES &&
 	       (n < MIN_SAMPLES || now_ns() - start < SAMPLE_NS))
 		samples[n++] = (double)bench->run(bench, bench->count) /
 			       bench->count;
-	changes = kpkeys_stat("key_changes") - changes;
+	changes = kpkeys_stat("pkey_changes") - changes;
 	writes = kpkeys_stat("register_writes") - writes;
 
 	ops = (double)n * bench->count;
 	qsort(samples, n, sizeof(samples[0]), compare);
-	printf("bench: %s ns_per_op=%.0f register_writes_per_op=%.2f key_changes_per_op=%.4f samples=%d\n",
+	printf("bench: %s ns_per_op=%.0f register_writes_per_op=%.2f pkey_changes_per_op=%.4f samples=%d\n",
 	       bench->name, samples[n / 2], writes / ops, changes / ops, n);
 }
 

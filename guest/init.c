@@ -48,6 +48,17 @@ static void open_console(const char *path)
 		close(fd);
 }
 
+/* A serial line does not tell the size of the terminal at its end. */
+static void set_window_size(void)
+{
+	struct winsize size = { 0 };
+	char text[32];
+
+	if (boot_parameter("kpkeys.size", text, sizeof(text)) &&
+	    sscanf(text, "%hux%hu", &size.ws_row, &size.ws_col) == 2)
+		ioctl(0, TIOCSWINSZ, &size);
+}
+
 /*
  * /dev/console cannot be a controlling terminal, so a shell there would have
  * no job control and no Ctrl-C: give it the terminal behind the console.
@@ -71,6 +82,7 @@ static void take_terminal(void)
 	setsid();
 	open_console(path);
 	ioctl(0, TIOCSCTTY, 1);
+	set_window_size();
 }
 
 static void run(const char *word)

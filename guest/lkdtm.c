@@ -66,7 +66,7 @@ static void read_log(int kmsg, bool *reported, bool *xfail, bool *fail)
 		if (len <= 0)
 			return;
 		record[len] = '\0';
-		if (strstr(record, ";kpkeys: BUG"))
+		if (strstr(record, ";BUG: kpkeys: "))
 			*reported = true;
 		if (strstr(record, "lkdtm: XFAIL"))
 			*xfail = true;

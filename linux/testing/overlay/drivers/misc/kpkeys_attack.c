@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * THIS IS A HOLE, made on purpose. Never enable it in a kernel that matters.
+ *
+ * The threat that kpkeys is about is an attacker who, through some bug, can
+ * read and write kernel memory, and who leaves the control flow alone. To show
+ * the defence, this device hands out exactly that: a read and a write of eight
+ * bytes at any kernel address, and the addresses that real attackers get from
+ * an information leak. Nothing here knows about kpkeys or asks whether it is
+ * on: the write is an ordinary store, as a bug's would be.
+ *
+ * There is a secret to steal, too: a random text in a page of its own, mapped
+ * into no process. The kernel only says whether a guess is right.
+ */
+#define pr_fmt(fmt) "kpkeys: attack: " fmt
+
+#include <linux/fs.h>
+#include <linux/init.h>
+#include <linux/io.h>
+#include <linux/miscdevice.h>
+#include <linux/mm.h>
+#include <linux/pgtable.h>
+#include <linux/random.h>
+#include <linux/sched.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include <misc/kpkeys_attack.h>
+
+static char *secret;
+
+static const char *attack_arch(void)
+{
+	if (IS_ENABLED(CONFIG_UML))
+		return "um";
+	if (IS_ENABLED(CONFIG_ARM64))
+		return "arm64";
+	if (IS_ENABLED(CONFIG_X86_64))
+		return "x86_64";
+	return "unknown";
+}
+
+static long attack_read(struct kpkeys_attack_word __user *user)
+{
+	struct kpkeys_attack_word word;
+
+	if (copy_from_user(&word, user, sizeof(word)))
+		return -EFAULT;
+	if (!IS_ALIGNED(word.addr, sizeof(u64)))
+		return -EINVAL;
+
+	word.value = READ_ONCE(*(u64 *)(uintptr_t)word.addr);
+
+	return copy_to_user(user, &word, sizeof(word)) ? -EFAULT : 0;
+}
+
+static long attack_write(const struct kpkeys_attack_word __user *user)
+{
+	struct kpkeys_attack_word word;
+
+	if (copy_from_user(&word, user, sizeof(word)))
+		return -EFAULT;
+	if (!IS_ALIGNED(word.addr, sizeof(u64)))
+		return -EINVAL;
+
+	WRITE_ONCE(*(u64 *)(uintptr_t)word.addr, word.value);
+
+	return 0;
+}
+
+static long attack_leak(struct kpkeys_attack_leak __user *user)
+{
+	struct mm_struct *mm = current->mm;
+	struct kpkeys_attack_leak leak = {
+		.pgd = (uintptr_t)mm->pgd,
+		.secret = (uintptr_t)secret,
+		.linear_offset = (uintptr_t)secret - virt_to_phys(secret),
+		.levels = 5 - mm_p4d_folded(mm) - mm_pud_folded(mm) -
+			  mm_pmd_folded(mm),
+	};
+
+	strscpy(leak.arch, attack_arch());
+
+	return copy_to_user(user, &leak, sizeof(leak)) ? -EFAULT : 0;
+}
+
+static long attack_verify(const struct kpkeys_attack_guess __user *user)
+{
+	struct kpkeys_attack_guess guess;
+
+	if (copy_from_user(&guess, user, sizeof(guess)))
+		return -EFAULT;
+
+	return memcmp(guess.secret, secret, sizeof(guess.secret)) ? -EACCES : 0;
+}
+
+static long attack_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	void __user *user = (void __user *)arg;
+
+	switch (cmd) {
+	case KPKEYS_ATTACK_READ:
+		return attack_read(user);
+	case KPKEYS_ATTACK_WRITE:
+		return attack_write(user);
+	case KPKEYS_ATTACK_LEAK:
+		return attack_leak(user);
+	case KPKEYS_ATTACK_VERIFY:
+		return attack_verify(user);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static const struct file_operations attack_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = attack_ioctl,
+	.llseek = noop_llseek,
+};
+
+static struct miscdevice attack_device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = KPKEYS_ATTACK_DEVICE,
+	.fops = &attack_fops,
+	.mode = 0600,
+};
+
+static int __init attack_init(void)
+{
+	int ret;
+
+	secret = (char *)get_zeroed_page(GFP_KERNEL);
+	if (!secret)
+		return -ENOMEM;
+	snprintf(secret, KPKEYS_ATTACK_SECRET_SIZE, "the secret is %016llx",
+		 get_random_u64());
+
+	ret = misc_register(&attack_device);
+	if (ret) {
+		free_page((unsigned long)secret);
+		return ret;
+	}
+
+	pr_warn("**********************************************************\n");
+	pr_warn("/dev/" KPKEYS_ATTACK_DEVICE " lets root read and write all of kernel memory.\n");
+	pr_warn("It is a deliberate hole, for demonstrations only.\n");
+	pr_warn("**********************************************************\n");
+
+	return 0;
+}
+device_initcall(attack_init);
