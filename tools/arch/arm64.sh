@@ -21,13 +21,16 @@ declare -gA ARCH_MODES=(
 # Of these modes, the one in which every defect of tools/mutants shows.
 ARCH_MUTANT_MODE=kpti-nmi
 # Cases of KUnit that must not be skipped in a mode.
-declare -gA ARCH_MUST_PASS=([kpti-nmi]="kpkeys.test_nmi_in_guard")
+declare -gA ARCH_MUST_PASS=([kpti-nmi]="kpkeys.nmi_runs_in_default_ctx")
 # Fast, or with a clock that counts instructions: a nanosecond each.
 VM_FAST=(-accel "tcg,thread=multi" -smp 4)
 VM_CPU=("${VM_FAST[@]}")
 ARM64_CPU="max,pauth-impdef=on"
 # More of the machine, for some tests.
 ARM64_DEVICES=()
+
+# What it needs of deps.sh besides.
+ARCH_NEEDS=(qemu)
 
 arch_host() { echo emulated; }
 arch_has_pkeys() { true; }

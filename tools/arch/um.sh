@@ -38,6 +38,9 @@ arch_has_pkeys() { [ "$(arch_host)" = emulated ] || um_host_has_pku; }
 # Whether a virtual machine is around the kernel, which may fail to start on its own account.
 arch_in_vm() { [ "$(arch_host)" = emulated ]; }
 
+# What it needs of deps.sh besides.
+[ "$(arch_host)" = native ] || ARCH_NEEDS=(emulate)
+
 arch_describe() {
 	if [ "$(arch_host)" = emulated ]; then
 		echo "This CPU has no PKU (or KPKEYS_HOST=emulated): running inside QEMU, which emulates a CPU that has it."

@@ -1,7 +1,7 @@
 /* must build */
 // SPDX-License-Identifier: GPL-2.0-only
 /* Every way to open a context that is meant to work: what the other tests try must be wrong alone. */
-#include <linux/kpkeys.h>
+#include <linux/kpkeys_pgtables.h>
 
 KPKEYS_GUARD(always, KPKEYS_CTX_TEST);
 KPKEYS_GUARD_COND(if_enabled, KPKEYS_CTX_TEST, kpkeys_enabled());

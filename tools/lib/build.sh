@@ -55,10 +55,12 @@ configure() {
 }
 
 build_failed() {
-	local why
-	why=$(grep -m1 -E '(error|undefined reference|No rule to make|ERROR):? ' "$1" || reason "$1")
+	local why hint=
+	why=$(grep -m1 -E '(error|undefined reference|No rule to make|ERROR):? |file (truncated|not recognized|format not)|(malformed|corrupt)' "$1" |
+		grep -vE '^make(\[[0-9]+\])?: ') || why=$(grep -vE '^make' "$1" | tail -n 1)
+	! grep -qE 'file (truncated|not recognized|format not)|malformed|corrupt|invalid ELF' "$1" || hint="; a file in the build folder is damaged, type: make clean"
 	! grep -q 'No space left' "$1" || why="the disk is full"
-	die "$2 does not build: $why (log: $1)"
+	die "$2 does not build: $why$hint (log: $1)"
 }
 
 # build_kernel VARIANT: sets OUT_DIR. Call it with the lock held, after sync_tree.
@@ -120,7 +122,9 @@ build_initramfs() {
 	make -s -C "$TOP/guest" OUT="$BUILD/guest-$ARCH" CC="ccache ${ARCH_CROSS:-}gcc" >"$log" 2>&1 ||
 		build_failed "$log" "guest/"
 	rm -rf "$root"
-	mkdir -p "$root"/{bin,dev,proc,sys,tmp}
+	mkdir -p "$root"/{bin,dev,etc,proc,sys,tmp}
+	printf '%s\n' "root::0:0:root:/:/bin/sh" "user::1000:1000:user:/tmp:/bin/sh" >"$root/etc/passwd"
+	printf '%s\n' "root:x:0:" "user:x:1000:" >"$root/etc/group"
 	find_busybox
 	if [ -n "$BUSYBOX" ]; then
 		cp "$BUSYBOX" "$root/bin/"

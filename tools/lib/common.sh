@@ -2,12 +2,22 @@
 # shellcheck shell=bash
 # What every part of the harness uses: messages, the cache, its lock, progress.
 
-: "${KPKEYS_CACHE:=${XDG_CACHE_HOME:-$HOME/.cache}/kpkeys}"
+# cache_default: where the cache is if nobody says; nothing if there is no home.
+cache_default() {
+	local home=${HOME:-}
+	[ -n "$home" ] || home=$(getent passwd "$(id -u)" | cut -d: -f6)
+	if [ -n "${XDG_CACHE_HOME:-}" ]; then echo "$XDG_CACHE_HOME/kpkeys"; elif [ -d "$home" ]; then echo "$home/.cache/kpkeys"; fi
+}
+
+CACHE_DEFAULT=$(cache_default)
+: "${KPKEYS_CACHE:=$CACHE_DEFAULT}"
+[[ -z $KPKEYS_CACHE || $KPKEYS_CACHE == /* ]] || KPKEYS_CACHE=$PWD/$KPKEYS_CACHE
 LOG_DIR=$KPKEYS_CACHE/log
-JOBS=$(nproc)
 KERNEL_SERIES=7.3
 PATCH_DIR=$TOP/linux/patches-$KERNEL_SERIES
 OVERLAY_DIR=$TOP/linux/overlay
+TESTING_DIR=$TOP/linux/testing
+MUTANT_DIR=$TESTING_DIR/mutants
 
 say() { printf '%s\n' "$*"; }
 err() { printf 'kpkeys: %s\n' "$*" >&2; }
@@ -21,22 +31,69 @@ die() {
 # Makes the cache and this run's own scratch folder (RUN), which goes away at exit.
 cache_init() {
 	[ -z "${RUN:-}" ] || return 0
-	mkdir -p "$KPKEYS_CACHE"/{src,build,log,run,ccache} 2>/dev/null ||
-		die "cannot write to $KPKEYS_CACHE; set KPKEYS_CACHE to a folder with 6 GB free"
-	RUN=$(mktemp -d "$KPKEYS_CACHE/run/XXXXXX") ||
+	[ -n "$KPKEYS_CACHE" ] || die "there is no home directory; set KPKEYS_CACHE to a folder with 6 GB free"
+	cache_mark && mkdir -p "$KPKEYS_CACHE"/{src,build,log,run,ccache} 2>/dev/null &&
+		RUN=$(mktemp -d "$KPKEYS_CACHE/run/XXXXXX" 2>/dev/null) ||
 		die "cannot write to $KPKEYS_CACHE; set KPKEYS_CACHE to a folder with 6 GB free"
 	trap at_exit EXIT
 	trap 'exit 130' INT TERM
+	trap 'exit 129' HUP
+	# Held for as long as this run, or what it started, lives.
+	exec {RUN_FD}>"$RUN/alive"
+	flock "$RUN_FD"
 	export CCACHE_DIR=$KPKEYS_CACHE/ccache
-	find "$LOG_DIR" -type f -mtime +14 -delete
+	! cache_is_ours || cache_age
+}
+
+# A folder that this makes, or finds empty, is ours: only there is anything deleted that this run has
+# not made. So is the default one, which has our name.
+cache_mark() {
+	[ ! -e "$KPKEYS_CACHE/CACHEDIR.TAG" ] || return 0
+	[ "$KPKEYS_CACHE" = "$CACHE_DEFAULT" ] || [ -z "$(ls -A "$KPKEYS_CACHE" 2>/dev/null)" ] || return 0
+	mkdir -p "$KPKEYS_CACHE" 2>/dev/null || return
+	{
+		# As the specification of cache directory tags wants it.
+		echo "Signature: 8a477f597d28d172789f06886806bc55"
+		echo "# This folder was made by kpkeys, which may delete anything in it."
+	} 2>/dev/null >"$KPKEYS_CACHE/CACHEDIR.TAG"
+}
+
+cache_is_ours() { grep -qs 'made by kpkeys' "$KPKEYS_CACHE/CACHEDIR.TAG"; }
+
+# Old logs, and what runs have left that were killed.
+cache_age() {
+	local dir
+	find "$LOG_DIR" -maxdepth 1 -type f \( -name '*.log' -o -name '*.csv' \) -mtime +14 -delete
+	# A new one has a minute to take its lock.
+	find "$KPKEYS_CACHE/run" -mindepth 1 -maxdepth 1 -type d -mmin +1 | while read -r dir; do
+		[ "$dir" != "$RUN" ] || continue
+		if [ -e "$dir/alive" ]; then
+			flock -n "$dir/alive" true || continue
+		elif [ -z "$(find "$dir" -maxdepth 0 -mtime +0)" ]; then
+			# From before there were such locks: it may live for a day.
+			continue
+		fi
+		remove "$dir"
+	done
+}
+
+# remove DIR...: also what is read-only in it.
+remove() {
+	rm -rf "$@" 2>/dev/null || { chmod -R u+rwX "$@" 2>/dev/null; rm -rf "$@"; }
 }
 
 # Two clones may share one cache: whoever writes src/ or build/ holds the lock.
 lock() {
-	exec {LOCK_FD}>"$KPKEYS_CACHE/lock"
-	flock -n "$LOCK_FD" && return
-	say "waiting for another kpkeys run that builds in $KPKEYS_CACHE"
-	flock "$LOCK_FD"
+	while :; do
+		exec {LOCK_FD}>"$KPKEYS_CACHE/lock"
+		if ! flock -n "$LOCK_FD"; then
+			say "waiting for another kpkeys run that builds in $KPKEYS_CACHE"
+			flock "$LOCK_FD"
+		fi
+		# make distclean may have removed it in between.
+		[ ! "$KPKEYS_CACHE/lock" -ef "/proc/$BASHPID/fd/$LOCK_FD" ] || return 0
+		exec {LOCK_FD}>&-
+	done
 }
 
 unlock() { exec {LOCK_FD}>&-; }
@@ -54,7 +111,7 @@ reason() {
 	if grep -q 'No space left on device' "$1"; then
 		echo "the disk is full"
 	else
-		grep -v '^[[:space:]]*$' "$1" | tail -n 1
+		grep -vE '^[[:space:]]*$|^make(\[[0-9]+\])?: (Leaving|Entering) directory|^# ' "$1" | tail -n 1
 	fi
 }
 
@@ -68,12 +125,12 @@ run_aside() {
 
 at_exit() {
 	[ -z "${CHILD:-}" ] || kill -- "-$CHILD" 2>/dev/null || :
-	rm -rf "$RUN"
+	remove "$RUN" ${SCRATCH:+"$SCRATCH"}
 }
 
 # progress LABEL LOG TOTAL CMD...: runs CMD with its output in LOG and says every few
 # seconds how long it has taken and how many lines of LOG, out of TOTAL, are done.
-# (TOTAL 0: not known.) In a terminal the status keeps to one line.
+# (TOTAL 0: not known, and not told.) In a terminal the status keeps to one line.
 progress() {
 	local label=$1 log=$2 total=$3 start=$SECONDS pid rc=0 n now last=0 every=10 end='\n'
 	shift 3
@@ -89,7 +146,7 @@ progress() {
 		if [ "$n" -lt "$total" ]; then
 			printf "%s: %d of about %d, %d s   $end" "$label" "$n" "$total" "$now"
 		else
-			printf "%s: %d lines, %d s   $end" "$label" "$n" "$now"
+			printf "%s: %d s            $end" "$label" "$now"
 		fi
 	done
 	wait "$pid" || rc=$?

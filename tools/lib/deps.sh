@@ -18,7 +18,6 @@ deps_table() {
 		ccache         ccache --version
 		cpio           cpio --version
 		git            git --version
-		patch          patch --version
 		perl           perl -e1
 		python3        python3 -c 1
 		rsync          rsync --version
@@ -26,9 +25,13 @@ deps_table() {
 		busybox-static /bin/busybox true && ! ldd /bin/busybox
 		END
 		;;
+	apply) echo "python3 python3 -c 1" ;;
+	git) echo "git git --version" ;;
+	source) printf '%s\n' "python3 python3 -c 1" "xz-utils xz --version" ;;
 	test) echo "sparse sparse --version" ;;
 	emulate) echo "qemu-system-x86 qemu-system-x86_64 --version" ;;
 	qemu) cat <<-'END'
+		patch                 patch --version
 		ninja-build           ninja --version
 		pkg-config            pkg-config --version
 		libglib2.0-dev        pkg-config --atleast-version=2.66 glib-2.0 gthread-2.0
@@ -79,6 +82,6 @@ need() {
 		missing=$(deps_missing "$@")
 		[ -z "$missing" ] || die "installed, and still not working: $missing"
 	else
-		die "tools are missing; type: sudo apt-get install $missing"
+		die "tools are missing; type: sudo apt-get update && sudo apt-get install ${missing% }"
 	fi
 }

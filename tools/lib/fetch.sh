@@ -14,11 +14,19 @@ tree_version() {
 
 check_tree() {
 	local version
-	[ -d "$1" ] || die "LINUX=$1: there is no such folder"
+	[ -e "$1" ] || die "LINUX=$1: there is no such folder"
+	[ -d "$1" ] || die "LINUX=$1: this is not a folder"
 	version=$(tree_version "$1")
 	[ -n "$version" ] || die "LINUX=$1: this is not a Linux source tree"
 	[[ $version == "$KERNEL_SERIES".* ]] ||
 		die "LINUX=$1: this is Linux $version; kpkeys needs $KERNEL_SERIES"
+}
+
+# judge_sources: what the user names, before anything is installed or fetched.
+judge_sources() {
+	[ -z "${LINUX:-}" ] || check_tree "$LINUX"
+	[ -z "${KPKEYS_DISTFILES:-}" ] || [ -d "$KPKEYS_DISTFILES" ] ||
+		die "KPKEYS_DISTFILES=$KPKEYS_DISTFILES: there is no such folder"
 }
 
 # apt in a private root: the machine's proxies and keys, none of its sources or state. For the CPUs of

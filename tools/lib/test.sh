@@ -68,19 +68,18 @@ step_shell() {
 
 # What <linux/cleanup.h> is made of: macros that define functions, for guards.
 # Names of registers are spelt as the architecture does.
-CHECKPATCH_IGNORE=FILE_PATH_CHANGES,SPDX_LICENSE_TAG,COMPLEX_MACRO,MACRO_ARG_REUSE,MACRO_ARG_UNUSED,CAMELCASE
+# <asm/percpu.h>: <linux/percpu.h> needs what includes <linux/kpkeys.h>.
+CHECKPATCH_IGNORE=SPDX_LICENSE_TAG,COMPLEX_MACRO,MACRO_ARG_REUSE,MACRO_ARG_UNUSED,CAMELCASE,INCLUDE_LINUX
 
 test_checkpatch() {
-	local log=$LOG_DIR/checkpatch.log bad=()
+	local log=$LOG_DIR/checkpatch.log bad=() files
 	cd "$RUN" # it leaves a file behind where it runs
-	mapfile -t files < <(overlay_files | grep -E '\.[chS]$|Kconfig|Makefile|\.rst$')
+	mapfile -t files < <(find "$OVERLAY_DIR" "$TESTING_DIR" -type f | grep -E '\.[chS]$|Kconfig|Makefile|\.rst$')
 	perl "$TREE/scripts/checkpatch.pl" --strict --no-tree --terse --no-summary --show-types \
-		--ignore "$CHECKPATCH_IGNORE" --root="$TREE" --file \
-		"${files[@]/#/$OVERLAY_DIR/}" >"$log" 2>&1 || :
-	while read -r name; do
-		perl "$TREE/scripts/checkpatch.pl" --strict --terse --no-summary --show-types --root="$TREE" --no-signoff \
-			--ignore "$CHECKPATCH_IGNORE" "$PATCH_DIR/$name" >>"$log" 2>&1 || :
-	done < <(patches)
+		--ignore "$CHECKPATCH_IGNORE" --root="$TREE" --file "${files[@]}" >"$log" 2>&1 || :
+	mapfile -t files < <(testing_patches)
+	[ ${#files[@]} = 0 ] || perl "$TREE/scripts/checkpatch.pl" --strict --terse --no-summary --show-types --root="$TREE" \
+		--no-signoff --ignore "$CHECKPATCH_IGNORE" "${files[@]}" >>"$log" 2>&1 || :
 	mapfile -t bad < <(grep -E ': (ERROR|WARNING|CHECK):' "$log")
 	[ ${#bad[@]} = 0 ] || { printf '# %s\n' "${bad[@]}" | head -n 20; fail "${#bad[@]} remarks (log: $log)"; }
 }
@@ -108,14 +107,17 @@ test_warnings() {
 	OUT_DIR=$BUILD/$ARCH-check
 	configure on
 	kernel_make -s prepare >"$log" 2>&1 || fail "$(reason "$log")"
-	! command -v sparse >/dev/null || check=(C=2)
+	# The kernel wants a C23 operator of sparse, which Debian's does not know.
+	! command -v sparse >/dev/null || check=(C=2 CHECK="sparse -D__typeof_unqual__=__typeof__")
 	kernel_make W=1 "${check[@]}" "${objects[@]}" >"$log" 2>&1 || fail "$(reason "$log")"
 	unlock
+	! grep -q 'sparse is not available' "$log" || fail "the kernel does not take this sparse (log: $log)"
+	[ ${#check[@]} = 0 ] || grep -q '^  CHECK ' "$log" || fail "sparse has checked nothing (log: $log)"
 	# Only what is new counts: a patched file has the kernel's own remarks, too.
-	overlay_files >"$RUN/ours"
+	new_files >"$RUN/ours"
 	! grep -E '(warning|error):' "$log" | grep -F -f "$RUN/ours" >"$RUN/remarks" ||
 		{ head -n 20 "$RUN/remarks" | sed 's/^/# /'; fail "$(wc -l <"$RUN/remarks") warnings (log: $log)"; }
-	say "# ${#objects[@]} files with W=1${check[*]:+ and sparse}"
+	say "# ${#objects[@]} files with W=1${check[0]:+ and sparse}"
 }
 
 # Each file of tools/build-tests must fail to compile, with the text that its first lines name.
@@ -156,9 +158,18 @@ test_build_tests() {
 # Invariant 3 of the design: nothing in the image writes the register, but what is inlined and
 # what is on a list.
 test_reg_writes() {
-	python3 "$TOP/tools/check-reg-writes" "$ARCH" "$IMAGE/vmlinux" >"$RUN/reg-writes" ||
+	python3 "$TOP/tools/check-reg-writes" "$ARCH" "$IMAGE/vmlinux" >"$RUN/reg-writes" 2>&1 ||
 		{ sed 's/^/# /' "$RUN/reg-writes"; fail "see above"; }
 	sed 's/^/# /' "$RUN/reg-writes"
+}
+
+# That check, on code that is assembled for it: good and bad cases of each rule, and the check
+# itself broken in each of them.
+test_reg_writes_tests() {
+	local arches=("$ARCH")
+	[ "$ARCH" != um ] || arches+=(x86_64)
+	python3 "$TOP/tools/regcheck/test.py" "${arches[@]}" >"$RUN/regcheck" || { cases "$RUN/regcheck" || :; fail "see above"; }
+	cases "$RUN/regcheck"
 }
 
 # ---- the booted kernel
@@ -196,6 +207,32 @@ test_demo() {
 	must_exit_0 audit
 	part demo | sed -n 's/^result: /# /p'
 	[ "$1" = on ] || must_calm
+}
+
+# fault_boot NAME PARAMS TEXT: a boot with a fault injected; the console must have TEXT. True if it
+# came to its end. It may be over before there is a console.
+fault_boot() {
+	local rc=0
+	boot "fault-$1" 30 default "earlycon kpkeys=on kpkeys.run=audit $2" || rc=1
+	grep -qF -- "$3" "$CONSOLE" || { show_tail; fail "$2: the kernel does not say \"$3\""; }
+	return "$rc"
+}
+
+# Boot fails closed: page tables in use that cannot be protected end it, memory that cannot be
+# protected or kept track of is not handed out.
+test_boot_faults() {
+	local panic="Kernel panic - not syncing: kpkeys: cannot protect the page tables" n
+	! fault_boot early kpkeys_test.fail_protect=1 "$panic of early boot" || fail "it boots with writable page tables"
+	# How many pieces early boot has allocated differs.
+	for n in 2 3 4 5 6 7 8; do
+		! fault_boot static "kpkeys_test.fail_protect=$n" "$panic" || fail "it boots with writable page tables"
+		! grep -qF "$panic in the kernel image" "$CONSOLE" || break
+	done
+	grep -qF "$panic in the kernel image" "$CONSOLE" || fail "the fault did not reach the page tables of the image"
+	fault_boot lost kpkeys_test.fail_chunk=1 "are lost" || { show_tail; fail "$WHY"; }
+	must_exit_0 audit
+	fault_boot off "kpkeys=off kpkeys_test.fail_protect=1" "kpkeys: disabled: kpkeys=off" || { show_tail; fail "$WHY"; }
+	must_exit_0 audit
 }
 
 test_audit() {
@@ -302,119 +339,7 @@ test_no_pkeys() {
 	cases "$RUN/no-pkeys-kpkeys" || fail "log: $CONSOLE"
 }
 
-# ---- the harness itself, on small trees that hold just the files it touches
-
-# small_tree DIR: a kernel tree with no more than what kpkeys changes.
-small_tree() {
-	mkdir -p "$1"
-	copy_touched "$BASE" "$1"
-	(cd "$BASE" && cp --parents Makefile Kbuild "$1")
-}
-
-# refuses TEXT COMMAND...: it must fail with one line, which has TEXT.
-refuses() {
-	local text=$1 out
-	shift
-	if out=$("$@" 2>&1 >/dev/null); then
-		fail "$* was accepted"
-	fi
-	[ "$(wc -l <<<"$out")" = 1 ] || fail "$*: not one line but: $out"
-	[[ $out == *"$text"* ]] || fail "$*: it says: $out"
-}
-
-tool() { env "${@:2}" "$TOP/tools/kpkeys" "$1"; }
-
-test_bad_input() {
-	local cache=$RUN/bad dist=$RUN/distfiles
-	refuses "unknown" tool run ARCH=mips
-	has_backend arm64 || refuses "not there yet" tool run ARCH=arm64
-	refuses "no such folder" tool apply LINUX=/nowhere
-	refuses "not a Linux source tree" tool apply LINUX="$TOP"
-	small_tree "$RUN/old"
-	sed -i 's/^PATCHLEVEL = .*/PATCHLEVEL = 2/' "$RUN/old/Makefile"
-	refuses "needs $KERNEL_SERIES" tool apply LINUX="$RUN/old"
-	refuses "needs $KERNEL_SERIES" tool series LINUX="$RUN/old" OUT="$RUN/old-series"
-	refuses "KPKEYS_HOST" tool run ARCH=um KPKEYS_HOST=moon
-	refuses "no matrix" tool test-matrix ARCH=um
-	refuses "KPKEYS_MATRIX=moon" tool test-matrix ARCH=arm64 KPKEYS_MATRIX=moon
-	mkdir -p "$dist" "$cache"
-	head -c 100000 /dev/zero | xz | head -c 100 >"$dist/linux-$KERNEL_SERIES.99.tar.xz"
-	refuses "cannot be unpacked" tool series KPKEYS_CACHE="$cache" KPKEYS_DISTFILES="$dist" OUT="$RUN/none"
-	[ -z "$(ls -A "$cache/src")" ] || fail "a damaged archive left something in the cache"
-}
-
-# The deliberately broken kernels of make test-mutants: none must have gone stale.
-test_mutants_fit() {
-	local tree=$RUN/mutants file
-	small_tree "$tree"
-	tool apply LINUX="$tree" >/dev/null || fail "make apply failed"
-	for file in "$TOP"/tools/mutants/*.patch "$TOP"/tools/mutants/*/*.patch; do
-		patch -d "$tree" -p1 -F0 -s --dry-run -i "$file" >/dev/null </dev/null || fail "$file does not fit the source"
-	done
-}
-
-tree_sum() { (cd "$1" && find . -type f -exec sha256sum {} + | sort | sha256sum); }
-
-# make apply: into a good tree; a second time, and into one that a patch does not fit, refused.
-test_apply() {
-	local tree=$RUN/apply sum file
-	small_tree "$tree"
-	tool apply LINUX="$tree" >/dev/null || fail "it does not apply to $BASE"
-	for file in $(overlay_files); do
-		cmp -s "$OVERLAY_DIR/$file" "$tree/$file" || fail "$file is not there"
-	done
-	sum=$(tree_sum "$tree")
-	refuses "nothing was changed" tool apply LINUX="$tree"
-	[ "$sum" = "$(tree_sum "$tree")" ] || fail "the second try changed the tree"
-	rm -rf "$tree"
-	small_tree "$tree"
-	file=$(patches | tail -n 1)
-	file=$(patched_files "$PATCH_DIR/$file" | tail -n 1)
-	: >"$tree/$file"
-	sum=$(tree_sum "$tree")
-	refuses "does not apply" tool apply LINUX="$tree"
-	[ "$sum" = "$(tree_sum "$tree")" ] || fail "a failed try changed the tree"
-}
-
-# make series, then git am of it on the base: the same tree as make apply gives.
-test_series_mails() {
-	local tree=$RUN/am
-	small_tree "$tree"
-	git -C "$tree" init -q
-	REPO=$tree repo_git add -Af
-	REPO=$tree repo_git commit -qm base
-	tool series LINUX="$BASE" OUT="$RUN/mails" >/dev/null || fail "make series failed"
-	rm "$RUN"/mails/0000-*
-	REPO=$tree repo_git am -q "$RUN"/mails/*.patch || fail "git am refuses the mails"
-	rm -rf "$tree/.git"
-	rm -rf "$RUN/applied"
-	small_tree "$RUN/applied"
-	tool apply LINUX="$RUN/applied" >/dev/null
-	[ "$(tree_sum "$tree")" = "$(tree_sum "$RUN/applied")" ] || fail "the mails give another tree than make apply"
-}
-
-# make tree, a change of each kind there, make refresh in a clone, make apply from that.
-test_refresh() {
-	local clone=$RUN/clone tree=$RUN/dev file
-	mkdir "$clone"
-	cp -a "$TOP/tools" "$TOP/linux" "$clone/"
-	small_tree "$RUN/small"
-	env LINUX="$RUN/small" DIR="$tree" "$clone/tools/kpkeys" tree >/dev/null || fail "make tree failed"
-	env DIR="$tree" "$clone/tools/kpkeys" refresh >/dev/null || fail "make refresh failed"
-	diff -r "$TOP/linux" "$clone/linux" >"$RUN/refresh.diff" ||
-		fail "refresh of an unchanged tree changed $(head -n 1 "$RUN/refresh.diff")"
-	file=$(overlay_files | head -n 1)
-	echo "/* changed */" >>"$tree/$file"
-	mkdir -p "$tree/mm/kpkeys"
-	echo "/* new */" >"$tree/mm/kpkeys/new.c"
-	echo "# patched file" >>"$tree/mm/Makefile"
-	echo "# other file" >>"$tree/Makefile"
-	REPO=$tree repo_git commit -qam "some of it committed"
-	env DIR="$tree" "$clone/tools/kpkeys" refresh >/dev/null || fail "make refresh failed"
-	env LINUX="$RUN/small" "$clone/tools/kpkeys" apply >/dev/null || fail "what refresh wrote does not apply"
-	rm -rf "$tree/.git"
-	[ "$(tree_sum "$tree")" = "$(tree_sum "$RUN/small")" ] || fail "what refresh wrote is not the tree"
-}
+# ---- the harness itself: see selftest.sh
 
 # ---- all of it
 
@@ -435,6 +360,7 @@ image_steps() {
 test_arch() {
 	local mode
 	use_arch "$1"
+	need "${ARCH_NEEDS[@]}"
 	arch_prepare
 	say "# ARCH=$ARCH"
 	arch_describe | sed 's/^/# /'
@@ -448,6 +374,7 @@ test_arch() {
 	step "$ARCH: builds without the feature" test_build off
 	step "$ARCH: no warnings in our files" test_warnings
 	step "$ARCH: what must not build does not build" test_build_tests
+	step "$ARCH: check-reg-writes notices bad code" test_reg_writes_tests
 	step "$ARCH: writes to the pkey register" test_reg_writes
 	step "$ARCH: KUnit, kpkeys on" test_kunit on default "kpkeys=on"
 	step "$ARCH: KUnit, kpkeys off" test_kunit off default "kpkeys=off"
@@ -455,6 +382,7 @@ test_arch() {
 	for mode in "${!ARCH_MODES[@]}"; do
 		[ "$mode" = default ] || step "$ARCH: KUnit, kpkeys on, $mode" test_kunit "$mode" "$mode" "kpkeys=on"
 	done
+	step "$ARCH: memory that cannot be protected at boot" test_boot_faults
 	step "$ARCH: attack with kpkeys off" test_demo off
 	step "$ARCH: memory cgroups, kpkeys off" test_guest memcg off
 	step "$ARCH: refused memory, kpkeys off" test_guest faults off
@@ -469,6 +397,7 @@ cmd_test() {
 	local arch arches=("$ARCH")
 	[ "$ARCH" != all ] || mapfile -t arches < <(for arch in "${ARCHES[@]}"; do ! has_backend "$arch" || echo "$arch"; done)
 	has_backend "${arches[0]}" || use_arch "${arches[0]}"
+	judge_sources
 	cache_init
 	[[ $ARCH != all && $ARCH != arm64 ]] || need qemu
 	need build test
@@ -477,11 +406,7 @@ cmd_test() {
 	unlock
 	step "shell scripts" test_shellcheck
 	step "checkpatch" test_checkpatch
-	step "bad input" test_bad_input
-	step "make apply" test_apply
-	step "make series" test_series_mails
-	step "make tree, make refresh" test_refresh
-	step "make test-mutants has what fits" test_mutants_fit
+	selftest_steps
 	[[ $ARCH != all && $ARCH != arm64 ]] || test_qemu
 	for arch in "${arches[@]}"; do
 		test_arch "$arch"
@@ -592,7 +517,7 @@ cmd_test_mutants() {
 	prepare build
 	arch_describe
 	lock
-	for file in "$TOP"/tools/mutants/*.patch "$TOP/tools/mutants/$ARCH"/*.patch; do
+	for file in "$MUTANT_DIR"/*.patch "$MUTANT_DIR/$ARCH"/*.patch; do
 		[ -e "$file" ] || continue
 		step "$(basename "$file" .patch): $(head -n 1 "$file")" test_mutant "$file"
 	done
@@ -603,18 +528,21 @@ cmd_test_mutants() {
 }
 
 test_mutant() {
-	local log=$LOG_DIR/mutant.log
-	sync_tree
+	local log=$LOG_DIR/mutant.log rc=0 params
+	# A line "Parameters: ..." of the mutant: what shows the defect needs them.
+	params=$(sed -n '/^--- /q; s/^Parameters: //p' "$1")
+	sync_tree "$1"
 	OUT_DIR=$BUILD/$ARCH-mutant
 	configure on
-	: >"$RUN/patch.log"
-	apply_patch "$1" "$TREE" || fail "the defect does not fit the source"
 	kernel_make -j"$JOBS" "$ARCH_TARGET" >"$log" 2>&1 || fail "it does not build: $(reason "$log")"
+	python3 "$TOP/tools/check-reg-writes" "$ARCH" "$OUT_DIR/${ARCH_ELF:-$ARCH_IMAGE}" >"$RUN/reg-writes" 2>&1 || rc=$?
+	[ "$rc" -le 1 ] || fail "check-reg-writes: $(tail -n 1 "$RUN/reg-writes")"
+	[ "$rc" = 0 ] || { say "# noticed by check-reg-writes: $(head -n 1 "$RUN/reg-writes")"; return; }
 	IMAGE=$RUN/mutant
 	rm -rf "$IMAGE" && mkdir "$IMAGE"
 	cp "$OUT_DIR/$ARCH_IMAGE" "$IMAGE/kernel"
 	build_initramfs
-	if ! boot mutant 20 "${ARCH_MUTANT_MODE:-default}" "kpkeys=on kpkeys.run=audit kunit.enable=1 kunit.filter_glob=kpkeys*"; then
+	if ! boot mutant 20 "${ARCH_MUTANT_MODE:-default}" "kpkeys=on kpkeys.run=audit kunit.enable=1 kunit.filter_glob=kpkeys* $params"; then
 		say "# noticed: $WHY"
 		return
 	fi

@@ -11,26 +11,40 @@ VM_FAST=(-accel "tcg,thread=multi" -smp 2)
 VM_COUNTING=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -smp 1)
 VM_CPU=("${VM_FAST[@]}")
 
+# vm_unpack DEB DIR: its kernel as DIR/vmlinuz.
+vm_unpack() {
+	dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --wildcards './boot/vmlinuz-*' &&
+		mv "$2"/boot/vmlinuz-* "$2/vmlinuz"
+}
+
+# vm_download DIR: from $KPKEYS_DISTFILES, or from where apt gets it.
 vm_download() {
-	local package dir=$1
+	local package dir=$1 known= deb
+	deb=$(find "${KPKEYS_DISTFILES:-/nowhere}" -maxdepth 1 -name 'linux-image-*_amd64.deb' 2>/dev/null | sort -V | tail -n 1)
+	if [ -n "$deb" ]; then
+		vm_unpack "$deb" "$dir"
+		return
+	fi
 	for package in "${VM_PACKAGES[@]}"; do
 		# The package with the version in its name is a dependency of this one.
 		package=$(apt-cache depends --important "$package" 2>/dev/null |
 			sed -nE 's/^ *Depends: (linux-image-[0-9].*)/\1/p' | head -n 1)
 		[ -n "$package" ] || continue
+		known=$package
 		(cd "$dir" && apt-get -q download "$package") || continue
-		dpkg-deb --fsys-tarfile "$dir"/linux-image-*.deb |
-			tar -x -C "$dir" --wildcards './boot/vmlinuz-*'
-		mv "$dir"/boot/vmlinuz-* "$dir/vmlinuz"
+		vm_unpack "$(find "$dir" -name 'linux-image-*.deb')" "$dir"
 		return
 	done
-	echo "apt knows none of ${VM_PACKAGES[*]} (try: apt-get update)"
+	if [ -n "$known" ]; then
+		echo "apt knows $known and cannot download it: is there a network? (KPKEYS_DISTFILES may name a folder that has the package)"
+	else
+		echo "apt knows none of ${VM_PACKAGES[*]} (try: apt-get update)"
+	fi
 	return 1
 }
 
 vm_prepare() {
 	local log=$LOG_DIR/vm.log
-	need emulate
 	VM_KERNEL=$KPKEYS_CACHE/src/vm-vmlinuz
 	lock
 	if [ ! -f "$VM_KERNEL" ]; then
