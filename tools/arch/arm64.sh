@@ -18,7 +18,7 @@ declare -gA ARCH_MODES=(
 	[vhe]="kpkeys.machine=el2"
 	[kpti-nmi]="kpkeys.machine=el1 kpti=on irqchip.gicv3_pseudo_nmi=1"
 )
-# Of these modes, the one in which every defect of tools/mutants shows.
+# Of these modes, the one in which every defect of linux/testing/mutants shows.
 ARCH_MUTANT_MODE=kpti-nmi
 # Cases of KUnit that must not be skipped in a mode.
 declare -gA ARCH_MUST_PASS=([kpti-nmi]="kpkeys.nmi_runs_in_default_ctx")

@@ -543,6 +543,9 @@ test_mutant() {
 	cp "$OUT_DIR/$ARCH_IMAGE" "$IMAGE/kernel"
 	build_initramfs
 	if ! boot mutant 20 "${ARCH_MUTANT_MODE:-default}" "kpkeys=on kpkeys.run=audit kunit.enable=1 kunit.filter_glob=kpkeys* $params"; then
+		# A machine that did not start proves nothing.
+		[[ $WHY != *"printed nothing"* ]] || grep -q 'Kernel panic' "$CONSOLE" ||
+			fail "$WHY: it may never have started"
 		say "# noticed: $WHY"
 		return
 	fi
