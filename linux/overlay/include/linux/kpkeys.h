@@ -22,6 +22,7 @@
 #include <linux/errno.h>
 #include <linux/jump_label.h>
 #include <linux/kpkeys_table.h>
+#include <linux/preempt.h>
 #include <linux/smp.h>
 #include <linux/types.h>
 #include <asm/percpu.h>
@@ -30,12 +31,6 @@
 #define KPKEYS_PERM_NONE	0
 #define KPKEYS_PERM_RO		1
 #define KPKEYS_PERM_RW		3
-
-/*
- * "The register was not written": what kpkeys_set_context() returns when there
- * is nothing to restore. No architecture's register has this value.
- */
-#define KPKEYS_PKEY_REG_INVAL	((u64)-1)
 
 #ifdef CONFIG_KPKEYS
 
@@ -137,19 +132,22 @@ DECLARE_PER_CPU(unsigned long, kpkeys_reg_writes);
 #define kpkeys_count_reg_write()	do { } while (0)
 #endif
 
+/* The part of the register that kpkeys manages has the value of @ctx. */
+static __always_inline bool __kpkeys_is_context(const int ctx)
+{
+	return (arch_kpkeys_read_reg() & KPKEYS_REG_MASK) == kpkeys_ctx_table[ctx];
+}
+
 /*
  * kpkeys_set_context() without the check that kpkeys is enabled, for callers
  * that have made it.
  *
- * The register, and no flag in memory, tells which context is in force. So a
- * section that is interrupted, nested or paused needs no bookkeeping, and an
- * interrupt handler, which starts in the default context, cannot mistake
- * itself for the section that it interrupted.
+ * What is written is a constant, but for the bits of pkeys that kpkeys does not
+ * manage, which come from the register itself. No value that has been in memory,
+ * where an attacker could have changed it, stays in the register.
  */
-static __always_inline u64 __kpkeys_set_context(const int ctx)
+static __always_inline void __kpkeys_set_context(const int ctx)
 {
-	u64 old, new;
-
 	BUILD_BUG_ON_MSG(!__builtin_constant_p(ctx),
 			 "kpkeys context must be a compile-time constant");
 	BUILD_BUG_ON_MSG(ctx < 0 || ctx >= KPKEYS_NR_CTX,
@@ -159,57 +157,65 @@ static __always_inline u64 __kpkeys_set_context(const int ctx)
 	BUILD_BUG_ON_MSG(!kpkeys_ctx_allowed[ctx],
 			 "modules may not switch to this kpkeys context");
 
-	old = arch_kpkeys_read_reg();
-	new = (old & ~(u64)KPKEYS_REG_MASK) | kpkeys_ctx_table[ctx];
-	if (new == old)
-		return KPKEYS_PKEY_REG_INVAL;
-
-	arch_kpkeys_write_reg(new);
-	kpkeys_count_reg_write();
-	return old;
+	/* An interrupt right before the write has had the value in memory: look. */
+	while (!__kpkeys_is_context(ctx)) {
+		arch_kpkeys_write_reg((arch_kpkeys_read_reg() & ~(u64)KPKEYS_REG_MASK) |
+				      kpkeys_ctx_table[ctx]);
+		kpkeys_count_reg_write();
+	}
 }
 
 /**
- * kpkeys_set_context() - Switch this thread to a context
+ * kpkeys_set_context() - Switch this CPU to a context
  * @ctx: The context, KPKEYS_CTX_*; a compile-time constant, else the build
  *	 fails, so that no attacker-controlled value can choose one.
  *
- * Prefer a guard (KPKEYS_GUARD()), which cannot forget to restore.
+ * Prefer kpkeys_in_context() or a guard (KPKEYS_GUARD()), which cannot forget to
+ * switch back.
  *
- * The context belongs to the thread: it follows it across sleep, preemption
- * and migration, and interrupts and exceptions that hit the thread run in the
- * default context. The permissions of pkeys that kpkeys does not manage are
- * kept. Always inlined, so that the image has no function that an attacker
- * could call to open a context.
+ * Interrupts and exceptions run in the default context, and return to @ctx. A
+ * thread that sleeps goes on in the default context. Always inlined, so that the
+ * image has no function that an attacker could call to open a context.
  *
  * Context: Any.
- * Return: the previous value of the pkey register, for
- * kpkeys_restore_pkey_reg(), or %KPKEYS_PKEY_REG_INVAL if the register was not
- * written: kpkeys is not enabled, or the thread was in @ctx already.
  */
-static __always_inline u64 kpkeys_set_context(const int ctx)
+static __always_inline void kpkeys_set_context(const int ctx)
+{
+	if (kpkeys_enabled())
+		__kpkeys_set_context(ctx);
+}
+
+/* Interrupts have not preempted the section: catch up with them. Modules lack the direct way. */
+#ifdef MODULE
+#define kpkeys_check_resched()	({ preempt_disable(); preempt_enable(); })
+#else
+#define kpkeys_check_resched()	preempt_check_resched()
+#endif
+
+/* The end of a section of code in another context. */
+static __always_inline void kpkeys_leave_context(void)
 {
 	if (!kpkeys_enabled())
-		return KPKEYS_PKEY_REG_INVAL;
-
-	return __kpkeys_set_context(ctx);
-}
-
-/**
- * kpkeys_restore_pkey_reg() - Return to the context before
- * @pkey_reg: What the matching kpkeys_set_context() returned. Nothing is done
- *	      for %KPKEYS_PKEY_REG_INVAL.
- *
- * Context: Any; the thread that called kpkeys_set_context().
- */
-static __always_inline void kpkeys_restore_pkey_reg(u64 pkey_reg)
-{
-	if (pkey_reg == KPKEYS_PKEY_REG_INVAL)
 		return;
 
-	arch_kpkeys_write_reg(pkey_reg);
-	kpkeys_count_reg_write();
+	__kpkeys_set_context(KPKEYS_CTX_DEFAULT);
+	kpkeys_check_resched();
 }
+
+/*
+ * Whether the context was open already is decided once, by a branch: from then on
+ * the program counter knows it, and no variable that could be spilled to memory.
+ */
+#define __kpkeys_in_context(_cond, _ctx, ...)				\
+	do {								\
+		if ((_cond) && !__kpkeys_is_context(_ctx)) {		\
+			__kpkeys_set_context(_ctx);			\
+			__VA_ARGS__;					\
+			kpkeys_leave_context();				\
+		} else {						\
+			__VA_ARGS__;					\
+		}							\
+	} while (0)
 
 int set_memory_pkey(unsigned long addr, int nr_pages, int pkey);
 void __init kpkeys_init(void);
@@ -221,12 +227,10 @@ static inline bool kpkeys_enabled(void)
 	return false;
 }
 
-static inline u64 kpkeys_set_context(const int ctx)
-{
-	return KPKEYS_PKEY_REG_INVAL;
-}
+static inline void kpkeys_set_context(const int ctx) {}
+static inline void kpkeys_leave_context(void) {}
 
-static inline void kpkeys_restore_pkey_reg(u64 pkey_reg) {}
+#define __kpkeys_in_context(_cond, _ctx, ...)	({ __VA_ARGS__; })
 
 static inline int set_memory_pkey(unsigned long addr, int nr_pages, int pkey)
 {
@@ -237,49 +241,41 @@ static inline void kpkeys_init(void) {}
 
 #endif /* CONFIG_KPKEYS */
 
-struct kpkeys_guard {
-	u64 pkey_reg;
-};
-
 /**
- * KPKEYS_GUARD_COND() - Define a guard that switches to a context
- * @_name: Name of the guard, for guard() and scoped_guard()
+ * kpkeys_in_context() - Run a statement in a context
  * @_ctx: The context, a compile-time constant
- * @_cond: Evaluated on entry; if false the guard does nothing
+ * @...: The statement. It must not leave by return, goto or break. It is compiled
+ *	 twice: keep it small.
  *
- * In the scope of ``guard(_name)()`` the thread is in @_ctx. Guards nest; only
- * the outermost of the same context writes the register.
+ * Sections of the same context nest, and only the outermost writes the register.
+ * Its end is always the default context. Statements of the section that sleep, or
+ * that open another context, find it closed afterwards, and fault.
+ *
+ * Context: Any.
  */
-#define KPKEYS_GUARD_COND(_name, _ctx, _cond)				\
-	DEFINE_CLASS(_name, struct kpkeys_guard,			\
-		     kpkeys_restore_pkey_reg(_T.pkey_reg),		\
-		     ((struct kpkeys_guard) { (_cond) ?			\
-			kpkeys_set_context(_ctx) : KPKEYS_PKEY_REG_INVAL }), void) \
-	DEFINE_CLASS_IS_UNCONDITIONAL(_name)
+#define kpkeys_in_context(_ctx, ...)					\
+	__kpkeys_in_context(kpkeys_enabled(), _ctx, __VA_ARGS__)
 
 /**
  * KPKEYS_GUARD() - Define a guard that switches to a context
  * @_name: Name of the guard, for guard() and scoped_guard()
  * @_ctx: The context, a compile-time constant
+ *
+ * In the scope of ``guard(_name)()`` this CPU is in @_ctx, and preemption is
+ * disabled. Its end is the default context: the guard remembers nothing, so that
+ * there is nothing to change behind its back. Therefore guards do not nest; what
+ * follows an inner one faults.
  */
 #define KPKEYS_GUARD(_name, _ctx)					\
-	KPKEYS_GUARD_COND(_name, _ctx, true)
-
-/**
- * KPKEYS_GUARD_NOOP() - Define a guard that does nothing
- * @_name: Name of the guard, for guard() and scoped_guard()
- *
- * For a feature that is configured out.
- */
-#define KPKEYS_GUARD_NOOP(_name)					\
-	DEFINE_CLASS(_name, struct kpkeys_guard, (void)_T,		\
-		     ((struct kpkeys_guard) { KPKEYS_PKEY_REG_INVAL }), void) \
+	DEFINE_CLASS(_name, int, ({					\
+			(void)_T;					\
+			kpkeys_set_context(KPKEYS_CTX_DEFAULT);		\
+			preempt_enable();				\
+		     }), ({						\
+			preempt_disable();				\
+			kpkeys_set_context(_ctx);			\
+			0;						\
+		     }), void)						\
 	DEFINE_CLASS_IS_UNCONDITIONAL(_name)
-
-/*
- * For code that runs on a borrowed thread (softirqs, for example): run it in the
- * default context.
- */
-KPKEYS_GUARD(kpkeys_default, KPKEYS_CTX_DEFAULT);
 
 #endif /* _LINUX_KPKEYS_H */

@@ -5,9 +5,10 @@
  * The threat that kpkeys is about is an attacker who, through some bug, can
  * read and write kernel memory, and who leaves the control flow alone. To show
  * the defence, this device hands out exactly that: a read and a write of eight
- * bytes at any kernel address, and the addresses that real attackers get from
- * an information leak. Nothing here knows about kpkeys or asks whether it is
- * on: the write is an ordinary store, as a bug's would be.
+ * bytes at any kernel address, the addresses that real attackers get from an
+ * information leak, and what they read in the kernel's binary: where symbols
+ * are, and how structures are laid out. Nothing here knows about kpkeys or asks
+ * whether it is on: the write is an ordinary store, as a bug's would be.
  *
  * There is a secret to steal, too: a random text in a page of its own, mapped
  * into no process. The kernel only says whether a guess is right.
@@ -17,8 +18,10 @@
 #include <linux/fs.h>
 #include <linux/init.h>
 #include <linux/io.h>
+#include <linux/kallsyms.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
+#include <linux/mmzone.h>
 #include <linux/pgtable.h>
 #include <linux/random.h>
 #include <linux/sched.h>
@@ -26,6 +29,58 @@
 #include <linux/uaccess.h>
 
 #include <misc/kpkeys_attack.h>
+
+#include "../../mm/kpkeys/pool.h"
+
+/* What BTF, or a look at the binary, tells an attacker. */
+#define MEMBER(type, member)	{ #type "." #member, offsetof(struct type, member) }
+#define SIZEOF(type)		{ "sizeof " #type, sizeof(struct type) }
+
+static const struct {
+	const char *name;
+	size_t value;
+} layout[] = {
+	MEMBER(task_struct, mm),
+	MEMBER(task_struct, stack),
+	MEMBER(task_struct, thread),
+	MEMBER(task_struct, lazy_mmu_state),
+	SIZEOF(thread_struct),
+	MEMBER(mm_struct, pgd),
+#ifdef CONFIG_UML
+	MEMBER(mm_struct, context.sync_tlb_range_from),
+	MEMBER(mm_struct, context.sync_tlb_range_to),
+	MEMBER(mm_struct, context.sync_tlb_lock),
+#endif
+	MEMBER(vm_area_struct, vm_page_prot),
+	MEMBER(vm_area_struct, vm_file),
+	MEMBER(file, f_mapping),
+	MEMBER(address_space, i_pages.xa_head),
+	SIZEOF(page),
+	MEMBER(page, flags),
+	MEMBER(page, lru),
+	MEMBER(page, mapping),
+#ifdef CONFIG_MEMCG
+	MEMBER(page, memcg_data),
+#endif
+	MEMBER(pglist_data, node_zones),
+	SIZEOF(zone),
+	MEMBER(zone, managed_pages),
+	MEMBER(zone, per_cpu_pageset),
+	MEMBER(zone, free_area),
+	SIZEOF(free_area),
+	MEMBER(per_cpu_pages, lists),
+	MEMBER(per_cpu_pages, count),
+	MEMBER(kpkeys_cache, nr),
+	MEMBER(kpkeys_cache, pages),
+	MEMBER(kpkeys_chunk, pool),
+	MEMBER(kpkeys_chunk, nr_free),
+	MEMBER(kpkeys_chunk, nr_pages),
+	MEMBER(kpkeys_chunk, page),
+	MEMBER(kpkeys_chunk, boot),
+	{ "THREAD_SIZE", THREAD_SIZE },
+	{ "PG_uptodate", PG_uptodate },
+	{ "ZONE_NORMAL", ZONE_NORMAL },
+};
 
 static char *secret;
 
@@ -72,6 +127,9 @@ static long attack_leak(struct kpkeys_attack_leak __user *user)
 {
 	struct mm_struct *mm = current->mm;
 	struct kpkeys_attack_leak leak = {
+		.task = (uintptr_t)current,
+		.mm = (uintptr_t)mm,
+		.memmap = (uintptr_t)pfn_to_page(0),
 		.pgd = (uintptr_t)mm->pgd,
 		.secret = (uintptr_t)secret,
 		.linear_offset = (uintptr_t)secret - virt_to_phys(secret),
@@ -80,6 +138,12 @@ static long attack_leak(struct kpkeys_attack_leak __user *user)
 	};
 
 	strscpy(leak.arch, attack_arch());
+
+	if (copy_from_user(&leak.user_addr, &user->user_addr, sizeof(leak.user_addr)))
+		return -EFAULT;
+	mmap_read_lock(mm);
+	leak.vma = (uintptr_t)vma_lookup(mm, leak.user_addr);
+	mmap_read_unlock(mm);
 
 	return copy_to_user(user, &leak, sizeof(leak)) ? -EFAULT : 0;
 }
@@ -92,6 +156,28 @@ static long attack_verify(const struct kpkeys_attack_guess __user *user)
 		return -EFAULT;
 
 	return memcmp(guess.secret, secret, sizeof(guess.secret)) ? -EACCES : 0;
+}
+
+static long attack_lookup(struct kpkeys_attack_name __user *user)
+{
+	struct kpkeys_attack_name name;
+	size_t i;
+
+	if (copy_from_user(&name, user, sizeof(name)))
+		return -EFAULT;
+	name.name[sizeof(name.name) - 1] = '\0';
+
+	name.value = kallsyms_lookup_name(name.name);
+	for (i = 0; i < ARRAY_SIZE(layout); i++) {
+		if (strcmp(layout[i].name, name.name))
+			continue;
+		name.value = layout[i].value;
+		return copy_to_user(user, &name, sizeof(name)) ? -EFAULT : 0;
+	}
+	if (!name.value)
+		return -ENOENT;
+
+	return copy_to_user(user, &name, sizeof(name)) ? -EFAULT : 0;
 }
 
 static long attack_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
@@ -107,6 +193,8 @@ static long attack_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return attack_leak(user);
 	case KPKEYS_ATTACK_VERIFY:
 		return attack_verify(user);
+	case KPKEYS_ATTACK_LOOKUP:
+		return attack_lookup(user);
 	default:
 		return -ENOTTY;
 	}

@@ -26,6 +26,11 @@ struct kpkeys_attack_word {
 
 /**
  * struct kpkeys_attack_leak - the addresses that an attacker starts from
+ * @user_addr: in: an address of the caller's, for @vma
+ * @vma: its struct vm_area_struct, 0 if there is none
+ * @task: the caller's task_struct
+ * @mm: its mm_struct
+ * @memmap: where the struct page of page frame 0 is, or would be
  * @pgd: kernel virtual address of the root of the caller's page tables
  * @secret: kernel virtual address of the page that holds the secret
  * @linear_offset: virtual minus physical address, the same for the whole
@@ -34,6 +39,11 @@ struct kpkeys_attack_word {
  * @arch: whose page-table format it is, as in ARCH=
  */
 struct kpkeys_attack_leak {
+	__u64 user_addr;
+	__u64 vma;
+	__u64 task;
+	__u64 mm;
+	__u64 memmap;
 	__u64 pgd;
 	__u64 secret;
 	__u64 linear_offset;
@@ -49,10 +59,23 @@ struct kpkeys_attack_guess {
 	char secret[KPKEYS_ATTACK_SECRET_SIZE];
 };
 
+/**
+ * struct kpkeys_attack_name - what an attacker knows of the kernel's binary
+ * @name: a symbol; or "STRUCT.MEMBER" or "sizeof STRUCT", of those that
+ *	drivers/misc/kpkeys_attack.c lists
+ * @value: out: address, offset or size
+ */
+struct kpkeys_attack_name {
+	char name[56];
+	__u64 value;
+};
+
 #define KPKEYS_ATTACK_READ	_IOWR('K', 1, struct kpkeys_attack_word)
 #define KPKEYS_ATTACK_WRITE	_IOW('K', 2, struct kpkeys_attack_word)
-#define KPKEYS_ATTACK_LEAK	_IOR('K', 3, struct kpkeys_attack_leak)
+#define KPKEYS_ATTACK_LEAK	_IOWR('K', 3, struct kpkeys_attack_leak)
 /* Fails with EACCES when the guess is wrong. */
 #define KPKEYS_ATTACK_VERIFY	_IOW('K', 4, struct kpkeys_attack_guess)
+/* Fails with ENOENT for a name that is not known. */
+#define KPKEYS_ATTACK_LOOKUP	_IOWR('K', 5, struct kpkeys_attack_name)
 
 #endif /* _MISC_KPKEYS_ATTACK_H */

@@ -3,9 +3,9 @@
  * The PKRU register of the host CPU, for the kernel and the host side of UML.
  *
  * The host resets PKRU when it delivers a signal, to a value that makes all
- * pkeys but 0 inaccessible, and restores it on sigreturn. setjmp() and
- * longjmp() do not carry it. The helpers below put that right where UML enters
- * a handler or changes threads.
+ * pkeys but 0 inaccessible, and restores it from the signal frame on sigreturn.
+ * setjmp() and longjmp() do not carry it: UML changes threads in the default
+ * context.
  */
 #ifndef __SYSDEP_X86_PKRU_H
 #define __SYSDEP_X86_PKRU_H
@@ -31,37 +31,29 @@ static __always_inline void um_wrpkru(unsigned int pkru)
 
 #ifdef UM_PKRU_MASK	/* <generated/asm-offsets.h> */
 
-/* Returns what um_pkru_restore() takes. */
-static __always_inline unsigned int um_pkru_set_default(void)
+static __always_inline unsigned int um_pkru_set(unsigned int pkru, unsigned int value)
 {
-	unsigned int old;
+	return (pkru & ~UM_PKRU_MASK) | value;
+}
+
+/* The default context, from whatever the host or the code before has left. */
+static __always_inline void um_pkru_set_default(void)
+{
+	unsigned int pkru;
 
 	if (!um_kpkeys_on)
-		return 0;
+		return;
 
-	old = um_rdpkru();
-	if ((old & UM_PKRU_MASK) != UM_PKRU_DEFAULT)
-		um_wrpkru((old & ~UM_PKRU_MASK) | UM_PKRU_DEFAULT);
-	return old;
+	pkru = um_rdpkru();
+	if ((pkru & UM_PKRU_MASK) != UM_PKRU_DEFAULT)
+		um_wrpkru(um_pkru_set(pkru, UM_PKRU_DEFAULT));
 }
-
-static __always_inline void um_pkru_restore(const unsigned int *old)
-{
-	if (um_kpkeys_on && um_rdpkru() != *old)
-		um_wrpkru(*old);
-}
-
-/* The rest of the block runs with the default value; its end restores. */
-#define um_pkru_default_scope()						\
-	unsigned int __attribute__((__cleanup__(um_pkru_restore), __unused__)) \
-	__pkru = um_pkru_set_default()
 
 #endif /* UM_PKRU_MASK */
 
 #else /* !CONFIG_KPKEYS */
 
 #define um_pkru_set_default()	do { } while (0)
-#define um_pkru_default_scope()	do { } while (0)
 
 #endif /* CONFIG_KPKEYS */
 

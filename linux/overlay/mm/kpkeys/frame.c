@@ -1,0 +1,1254 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kpkeys_hardened_pgtables: what each page frame is.
+ *
+ * A word for each frame, in memory that carries KPKEYS_PKEY_PGTABLES, has the type
+ * of the frame and the number of page-table entries that link it. Nothing else
+ * says what a frame is: the pool's lists and caches, struct page and mm_struct are
+ * hints. Only this file changes words, along this table:
+ *
+ *   from       to         when
+ *   ---------  ---------  ------------------------------------------------------
+ *   NONE       ENTERING   the page allocator has given the page to the pool
+ *   ENTERING   NONE       refused, as something maps it; or on its way out
+ *   ENTERING   FREE       nothing maps it, and it has been tagged
+ *   ENTERING   PTP        as before, of a PTP that does not come from the pool
+ *   FREE       PTP        handed out
+ *   PTP        a level    by the first entry that links it, or is written to it
+ *   PTP        ROOT       an mm becomes its owner
+ *   ROOT       PGD        the owner gives it back
+ *   PTP        META       data of kpkeys; for ever
+ *   PTP, level FREE       freed; only if no entry links it. Tables that have had
+ *   level      PTP        a level are freed in batches, or handed out before that
+ *   PTP, level ENTERING   likewise, of a PTP that does not come from the pool
+ *   FREE       ENTERING   on its way out; all of a chunk, or none
+ *
+ * A change from any other type is a violation: it changes nothing, is reported, and
+ * the caller fails or leaks what it holds. Links are counted by the setters:
+ *
+ *  - An entry links a frame only if that is a table of the level below. No second
+ *    entry links it, unless page tables of that level are shared.
+ *  - A table is written only by setters of its level.
+ *  - No entry maps a frame that has a type, but those of the linear map, which
+ *    carry the pkey.
+ *  - A root is walked, and loaded, only for its owner.
+ *
+ * Tables in ordinary memory, as hibernation and kexec make them, are not checked.
+ * They can be written by anyone, and neither be linked to a checked table nor loaded.
+ */
+
+#define pr_fmt(fmt) "kpkeys: " fmt
+
+#include <kunit/visibility.h>
+#include <linux/atomic.h>
+#include <linux/cpu.h>
+#include <linux/export.h>
+#include <linux/hugetlb.h>
+#include <linux/init.h>
+#include <linux/memblock.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/pgtable.h>
+#include <linux/printk.h>
+#include <linux/smp.h>
+#include <asm/sections.h>
+#include "frame.h"
+#include "kpkeys.h"
+
+static_assert(PGTABLE_LEVEL_PTE == KPKEYS_LEVEL_PTE);
+static_assert(PGTABLE_LEVEL_PMD == KPKEYS_LEVEL_PMD);
+static_assert(PGTABLE_LEVEL_PUD == KPKEYS_LEVEL_PUD);
+static_assert(PGTABLE_LEVEL_P4D == KPKEYS_LEVEL_P4D);
+static_assert(PGTABLE_LEVEL_PGD == KPKEYS_LEVEL_PGD);
+static_assert(KPKEYS_NR_FRAME_TYPES - 1 <= KPKEYS_FRAME_TYPE_MASK);
+
+#define LEVEL_TYPE(level)	(KPKEYS_FRAME_PTE + (level))
+#define TYPES(first, last)	GENMASK(KPKEYS_FRAME_##last, KPKEYS_FRAME_##first)
+
+/* By old type: the new ones. */
+static const u16 transitions[KPKEYS_NR_FRAME_TYPES] = {
+	[KPKEYS_FRAME_NONE]	= BIT(KPKEYS_FRAME_ENTERING),
+	[KPKEYS_FRAME_ENTERING]	= BIT(KPKEYS_FRAME_NONE) | TYPES(FREE, PTP),
+	[KPKEYS_FRAME_FREE]	= BIT(KPKEYS_FRAME_PTP) | BIT(KPKEYS_FRAME_ENTERING),
+	[KPKEYS_FRAME_PTP]	= TYPES(ENTERING, FREE) | TYPES(PTE, PGD) |
+				  TYPES(ROOT, META),
+	[KPKEYS_FRAME_PTE]	= TYPES(ENTERING, PTP),
+	[KPKEYS_FRAME_PMD]	= TYPES(ENTERING, PTP),
+	[KPKEYS_FRAME_PUD]	= TYPES(ENTERING, PTP),
+	[KPKEYS_FRAME_P4D]	= TYPES(ENTERING, PTP),
+	[KPKEYS_FRAME_PGD]	= TYPES(ENTERING, PTP),
+	[KPKEYS_FRAME_ROOT]	= BIT(KPKEYS_FRAME_PGD),
+};
+
+static const char * const type_names[KPKEYS_NR_FRAME_TYPES] = {
+	[KPKEYS_FRAME_NONE]	= "ordinary memory",
+	[KPKEYS_FRAME_ENTERING]	= "memory entering or leaving the pool",
+	[KPKEYS_FRAME_FREE]	= "free in the pool",
+	[KPKEYS_FRAME_PTP]	= "page table of no level",
+	[KPKEYS_FRAME_PTE]	= "PTE table",
+	[KPKEYS_FRAME_PMD]	= "PMD table",
+	[KPKEYS_FRAME_PUD]	= "PUD table",
+	[KPKEYS_FRAME_P4D]	= "P4D table",
+	[KPKEYS_FRAME_PGD]	= "PGD table",
+	[KPKEYS_FRAME_ROOT]	= "root",
+	[KPKEYS_FRAME_META]	= "data of kpkeys",
+};
+
+#define LINK			BIT(KPKEYS_FRAME_TYPE_BITS)
+#define LINKS_STICKY		KPKEYS_FRAME_LINKS_STICKY
+#define WORD(type, links)	((u16)((type) | (links) * LINK))
+
+static unsigned int word_type(unsigned int word)
+{
+	return word & KPKEYS_FRAME_TYPE_MASK;
+}
+
+static unsigned int word_links(unsigned int word)
+{
+	return word >> KPKEYS_FRAME_TYPE_BITS;
+}
+
+struct kpkeys_frame_table kpkeys_frame_table __ro_after_init;
+EXPORT_SYMBOL_GPL(kpkeys_frame_table);
+
+/* What is filled in while the table covers no frame yet. */
+static struct kpkeys_frame_table boot_table __initdata;
+
+/* A root without entries, in place of one that must not be used. */
+static pgd_t *empty_root __ro_after_init;
+
+/**
+ * kpkeys_frame_type_name() - Name a type
+ * @type: The type
+ *
+ * Return: the name
+ */
+const char *kpkeys_frame_type_name(unsigned int type)
+{
+	return type < KPKEYS_NR_FRAME_TYPES ? type_names[type] : "unknown";
+}
+
+/*
+ * Violations end here. The register may be open: what follows must not run with
+ * it. A lazy MMU section goes on in the default context.
+ */
+static noinline __cold void violation(const char *what, unsigned long pfn)
+{
+	kpkeys_set_context(KPKEYS_CTX_DEFAULT);
+	kpkeys_report_violation(what, pfn, kpkeys_frame_word(pfn));
+	kpkeys_kill_current();
+}
+
+/*
+ * Words
+ */
+
+static bool cmpxchg_word(u16 *wordp, u16 *old, u16 new)
+{
+	bool done;
+
+	kpkeys_pgtables_write(done = try_cmpxchg(wordp, old, new));
+	return done;
+}
+
+/**
+ * kpkeys_frame_change() - Change a type
+ * @pfn: The frame
+ * @from: Mask of types, one of which it must have
+ * @to: The new type
+ *
+ * Context: Any but NMI.
+ * Return: false if nothing has changed: it is of another type, an entry links it, or
+ * the table above has no such change
+ */
+VISIBLE_IF_KUNIT bool kpkeys_frame_change(unsigned long pfn, unsigned int from,
+					  unsigned int to)
+{
+	u16 *wordp = kpkeys_frame_wordp(pfn);
+	u16 old;
+
+	if (!wordp)
+		return false;
+
+	old = READ_ONCE(*wordp);
+	do {
+		if (!(from & BIT(word_type(old))) || word_links(old) ||
+		    !(transitions[word_type(old)] & BIT(to)))
+			return false;
+	} while (!cmpxchg_word(wordp, &old, WORD(to, 0)));
+	return true;
+}
+
+#ifdef CONFIG_KPKEYS_KUNIT_TEST
+/**
+ * kpkeys_frame_test_set() - Set a word to what no transition leads to
+ * @pfn: The frame
+ * @word: The word
+ */
+void kpkeys_frame_test_set(unsigned long pfn, unsigned int word)
+{
+	u16 *wordp = kpkeys_frame_wordp(pfn);
+
+	kpkeys_pgtables_write(WRITE_ONCE(*wordp, word));
+}
+#endif
+
+/**
+ * kpkeys_frames_live() - Are types in force?
+ *
+ * Return: false until the page tables of early boot have been protected
+ */
+bool kpkeys_frames_live(void)
+{
+	return kpkeys_frame_table.nr;
+}
+
+/**
+ * kpkeys_frame_hand_out() - A free page becomes a PTP
+ * @pfn: The frame; one that kpkeys_frame_can_free() has allowed to free is free
+ *
+ * Context: Any but NMI.
+ * Return: false, and a violation, if it is not free in the pool
+ */
+bool kpkeys_frame_hand_out(unsigned long pfn)
+{
+	if (!kpkeys_frames_live() ||
+	    likely(kpkeys_frame_change(pfn, BIT(KPKEYS_FRAME_FREE) | TYPES(PTE, PGD),
+				       KPKEYS_FRAME_PTP)))
+		return true;
+
+	violation("memory to hand out as a page table is not free in the pool", pfn);
+	return false;
+}
+
+/**
+ * kpkeys_frame_can_free() - Is a PTP unused?
+ * @pfn: The frame
+ *
+ * A table that has had a level need not change its type at once, which takes two
+ * writes to the register: it can be handed out again, and batches become free by
+ * kpkeys_frames_take_back().
+ *
+ * Context: Any but NMI.
+ * Return: false, and a violation, if it is no PTP, is linked, or is a root
+ */
+bool kpkeys_frame_can_free(unsigned long pfn)
+{
+	unsigned int word = kpkeys_frame_word(pfn);
+
+	if (!word_links(word) && (TYPES(PTE, PGD) & BIT(word_type(word))))
+		return true;
+	return kpkeys_frame_take_back(pfn);
+}
+
+static unsigned int take_back_pages(struct page **pages, unsigned int nr)
+{
+	unsigned int i, free = 0;
+
+	for (i = 0; i < nr; i++) {
+		unsigned long pfn = page_to_pfn(pages[i]);
+
+		if (kpkeys_frame_type(pfn) == KPKEYS_FRAME_FREE || kpkeys_frame_take_back(pfn)) {
+			swap(pages[free], pages[i]);
+			free++;
+		}
+	}
+	return free;
+}
+
+/**
+ * kpkeys_frames_take_back() - Unused PTPs become free pages
+ * @pages: The pages; those that are not unused are moved to the end
+ * @nr: Number of pages
+ *
+ * Context: Any but NMI.
+ * Return: number of pages that are free now
+ */
+unsigned int kpkeys_frames_take_back(struct page **pages, unsigned int nr)
+{
+	unsigned int free;
+
+	if (!kpkeys_frames_live())
+		return nr;
+	kpkeys_pgtables_write(free = take_back_pages(pages, nr));
+	return free;
+}
+
+/**
+ * kpkeys_frame_take_back() - A PTP becomes a free page
+ * @pfn: The frame
+ *
+ * Context: Any but NMI.
+ * Return: false, and a violation, if it is no PTP, is linked, or is a root
+ */
+bool kpkeys_frame_take_back(unsigned long pfn)
+{
+	if (!kpkeys_frames_live() ||
+	    likely(kpkeys_frame_change(pfn, TYPES(PTP, PGD), KPKEYS_FRAME_FREE)))
+		return true;
+
+	violation(word_links(kpkeys_frame_word(pfn)) ?
+		  "page table to free is in use" : "memory to free is not a page table",
+		  pfn);
+	return false;
+}
+
+/* Changes all frames, or none. */
+static bool change_range(unsigned long pfn, unsigned int nr, unsigned int from,
+			 unsigned int to, unsigned int undo, const char *what)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (kpkeys_frame_change(pfn + i, from, to))
+			continue;
+		violation(what, pfn + i);
+		while (i--)
+			kpkeys_frame_change(pfn + i, BIT(to), undo);
+		return false;
+	}
+	return true;
+}
+
+/**
+ * kpkeys_frames_are_ordinary() - Are frames ordinary memory?
+ * @pfn: First frame
+ * @nr: Number of frames
+ *
+ * Return: false if one of them has a type
+ */
+bool kpkeys_frames_are_ordinary(unsigned long pfn, unsigned long nr)
+{
+	for (; nr; nr--, pfn++)
+		if (kpkeys_frame_word(pfn) != KPKEYS_FRAME_NONE)
+			return false;
+	return true;
+}
+
+/**
+ * kpkeys_frames_may_unprotect() - May frames lose the pkey?
+ * @pfn: First frame
+ * @nr: Number of frames
+ *
+ * Context: Process context.
+ * Return: false, and a violation, if one of them has a type
+ */
+bool kpkeys_frames_may_unprotect(unsigned long pfn, unsigned long nr)
+{
+	if (likely(kpkeys_frames_are_ordinary(pfn, nr)))
+		return true;
+
+	violation("memory to unprotect is in use", pfn);
+	return false;
+}
+
+/**
+ * kpkeys_frames_leave() - Free pages are about to leave the pool
+ * @pfn: First frame
+ * @nr: Number of frames
+ *
+ * Context: Process context.
+ * Return: false, and a violation, if not all of them are free in the pool. Then
+ * nothing has changed. Else they are ordinary memory, which still carries the pkey.
+ */
+bool kpkeys_frames_leave(unsigned long pfn, unsigned int nr)
+{
+	unsigned int i;
+
+	if (!change_range(pfn, nr, BIT(KPKEYS_FRAME_FREE), KPKEYS_FRAME_ENTERING,
+			  KPKEYS_FRAME_FREE, "memory to release is not free in the pool"))
+		return false;
+	for (i = 0; i < nr; i++)
+		kpkeys_frame_change(pfn + i, BIT(KPKEYS_FRAME_ENTERING), KPKEYS_FRAME_NONE);
+	return true;
+}
+
+/**
+ * kpkeys_frames_leave_unpooled() - As kpkeys_frames_leave(), of a PTP
+ * @pfn: First frame
+ * @nr: Number of frames
+ *
+ * Context: Process context.
+ * Return: as kpkeys_frames_leave(); a table that is linked cannot leave.
+ */
+bool kpkeys_frames_leave_unpooled(unsigned long pfn, unsigned int nr)
+{
+	unsigned int i;
+
+	if (!change_range(pfn, nr, TYPES(PTP, PGD), KPKEYS_FRAME_ENTERING,
+			  KPKEYS_FRAME_PTP, "memory to free is not a page table, or in use"))
+		return false;
+	for (i = 0; i < nr; i++)
+		kpkeys_frame_change(pfn + i, BIT(KPKEYS_FRAME_ENTERING), KPKEYS_FRAME_NONE);
+	return true;
+}
+
+/**
+ * kpkeys_frame_set_meta() - A PTP becomes data of kpkeys, for ever
+ * @pfn: The frame
+ *
+ * Return: false, and a violation, if it is not a PTP
+ */
+bool kpkeys_frame_set_meta(unsigned long pfn)
+{
+	if (kpkeys_frame_change(pfn, BIT(KPKEYS_FRAME_PTP), KPKEYS_FRAME_META))
+		return true;
+
+	violation("memory for data of kpkeys is not a new page table", pfn);
+	return false;
+}
+
+/*
+ * Levels and links
+ */
+
+static bool is_folded(int level)
+{
+	switch (level) {
+	case PGTABLE_LEVEL_PMD:
+		return mm_pmd_folded(&init_mm);
+	case PGTABLE_LEVEL_PUD:
+		return mm_pud_folded(&init_mm);
+	case PGTABLE_LEVEL_P4D:
+		return mm_p4d_folded(&init_mm);
+	}
+	return false;
+}
+
+/* The level of the table in which an entry of @level is. */
+static int table_level(int level)
+{
+	while (is_folded(level))
+		level++;
+	return level;
+}
+
+/* May a frame of @word be a table of @level? */
+static bool is_table(unsigned int word, int level)
+{
+	return word_type(word) == LEVEL_TYPE(level) ||
+	       (level == PGTABLE_LEVEL_PGD && word_type(word) == KPKEYS_FRAME_ROOT);
+}
+
+/* A table that has no level gets that of its first use. */
+static bool check_table(unsigned long pfn, int level)
+{
+	if (is_table(kpkeys_frame_word(pfn), level))
+		return true;
+	return kpkeys_frame_change(pfn, BIT(KPKEYS_FRAME_PTP), LEVEL_TYPE(level));
+}
+
+/* Tables that more than one entry may link. Kernel tables from early boot are sticky. */
+static bool is_shareable(int level)
+{
+	return IS_ENABLED(CONFIG_HUGETLB_PMD_PAGE_TABLE_SHARING) &&
+	       level == PGTABLE_LEVEL_PMD;
+}
+
+static bool get_link(unsigned long pfn, int level)
+{
+	u16 *wordp = kpkeys_frame_wordp(pfn);
+	u16 old;
+
+	if (!wordp || !check_table(pfn, level))
+		return false;
+
+	old = READ_ONCE(*wordp);
+	do {
+		if (word_type(old) != LEVEL_TYPE(level))
+			return false;
+		if (word_links(old) == LINKS_STICKY)
+			return true;
+		if (word_links(old) && !is_shareable(level))
+			return false;
+		if (word_links(old) == LINKS_STICKY - 1)
+			return false;
+	} while (!cmpxchg_word(wordp, &old, old + LINK));
+	return true;
+}
+
+static void put_link(unsigned long pfn)
+{
+	u16 *wordp = kpkeys_frame_wordp(pfn);
+	u16 old;
+
+	if (!wordp)
+		return;
+
+	old = READ_ONCE(*wordp);
+	do {
+		if (word_links(old) == LINKS_STICKY)
+			return;
+		if (!word_links(old)) {
+			violation("page table that is unlinked was not linked", pfn);
+			return;
+		}
+	} while (!cmpxchg_word(wordp, &old, old - LINK));
+}
+
+/*
+ * Entries
+ */
+
+static u64 kpkeys_advance_entry(u64 entry, unsigned long step)
+{
+	return pte_val(pte_advance_pfn(__pte(entry), PFN_DOWN(step)));
+}
+
+/**
+ * struct entry - An entry of a table above PTE tables
+ * @table: It links a table
+ * @leaf: It maps memory
+ * @pfn: The first frame
+ * @nr: Number of frames
+ */
+struct entry {
+	bool table;
+	bool leaf;
+	unsigned long pfn;
+	unsigned long nr;
+};
+
+static struct entry parse_entry(int level, u64 val)
+{
+	struct entry e = { };
+	unsigned long table = 0;
+
+	switch (level) {
+	case PGTABLE_LEVEL_PMD:
+		if (pmd_none(__pmd(val)) || !pmd_present(__pmd(val)))
+			break;
+		e.leaf = pmd_leaf(__pmd(val));
+		if (e.leaf)
+			e.pfn = pmd_pfn(__pmd(val));
+		else
+			table = pmd_page_vaddr(__pmd(val));
+		break;
+	case PGTABLE_LEVEL_PUD:
+		if (pud_none(__pud(val)) || !pud_present(__pud(val)))
+			break;
+		e.leaf = pud_leaf(__pud(val));
+		if (e.leaf)
+			e.pfn = pud_pfn(__pud(val));
+		else
+			table = (unsigned long)pud_pgtable(__pud(val));
+		break;
+	case PGTABLE_LEVEL_P4D:
+		if (!p4d_none(__p4d(val)) && p4d_present(__p4d(val)))
+			table = (unsigned long)p4d_pgtable(__p4d(val));
+		break;
+	case PGTABLE_LEVEL_PGD:
+#if CONFIG_PGTABLE_LEVELS > 4
+		if (!pgd_none(__pgd(val)) && pgd_present(__pgd(val)))
+			table = pgd_page_vaddr(__pgd(val));
+#endif
+		break;
+	}
+
+	e.nr = PFN_DOWN(kpkeys_entry_size(level));
+	if (e.leaf)
+		e.pfn = ALIGN_DOWN(e.pfn, e.nr);
+	if (table) {
+		e.table = true;
+		e.pfn = PHYS_PFN(__pa(table));
+	}
+	return e;
+}
+
+/* Whether frames are all ordinary memory. Sets *@pfn to the first that is not. */
+static bool are_ordinary(unsigned long *pfn, unsigned long nr)
+{
+	for (; nr; nr--, ++*pfn)
+		if (kpkeys_frame_word(*pfn) != KPKEYS_FRAME_NONE)
+			return false;
+	return true;
+}
+
+/**
+ * __kpkeys_leaf_allowed() - kpkeys_leaf_allowed(), the unlikely cases
+ * @entryp: The first entry to write
+ * @entry: Its value, which is present
+ * @pfn: The first frame
+ * @nr: Number of frames
+ *
+ * Context: Any.
+ * Return: false, and a violation, if nothing may be written
+ */
+bool __kpkeys_leaf_allowed(const void *entryp, u64 entry, unsigned long pfn,
+			   unsigned long nr)
+{
+	unsigned long table = arch_kpkeys_entry_pfn(entryp);
+	unsigned int type = kpkeys_frame_type(table);
+
+	/* A table that nobody uses, or too early. */
+	if (type == KPKEYS_FRAME_NONE)
+		return true;
+	if (!check_table(table, table_level(PGTABLE_LEVEL_PTE))) {
+		violation("PTE to write is not in a PTE table", table);
+		return false;
+	}
+	if (arch_kpkeys_entry_has_pkey(entry) || are_ordinary(&pfn, nr))
+		return true;
+
+	violation("PTE to write would map protected memory", pfn);
+	return false;
+}
+EXPORT_SYMBOL_GPL(__kpkeys_leaf_allowed);
+
+/*
+ * In a section: what is checked here must be true until the entry is written.
+ *
+ * Returns why nothing was written, and sets *@pfn to the frame to report; or NULL, and
+ * sets *@val to the value before.
+ */
+static noinline const char *xchg_entry(u64 *entryp, int level, u64 *val, unsigned long *pfn)
+{
+	unsigned long table = arch_kpkeys_entry_pfn(entryp);
+	struct entry old, new = parse_entry(level, *val);
+	u64 entry = *val, was;
+
+	*pfn = new.pfn;
+	/* A split of a huge page fills in a table by way of an entry on the stack. */
+	if (kpkeys_frame_type(table) == KPKEYS_FRAME_NONE) {
+		*val = xchg(entryp, entry);
+		return NULL;
+	}
+
+	if (unlikely(!check_table(table, table_level(level)))) {
+		*pfn = table;
+		return "entry to write is not in a page table of its level";
+	}
+
+	/* Only its flags change. */
+	was = READ_ONCE(*entryp);
+	old = parse_entry(level, was);
+	if (new.table && old.table && new.pfn == old.pfn &&
+	    try_cmpxchg(entryp, &was, entry)) {
+		*val = was;
+		return NULL;
+	}
+
+	if (new.table && !get_link(new.pfn, level - 1))
+		return "entry to write would link what is no new page table of the level below";
+	if (new.leaf && !arch_kpkeys_entry_has_pkey(entry) && !are_ordinary(pfn, new.nr))
+		return "entry to write would map protected memory";
+
+	*val = xchg(entryp, entry);
+	old = parse_entry(level, *val);
+	if (old.table)
+		put_link(old.pfn);
+	return NULL;
+}
+
+/**
+ * kpkeys_xchg_entry() - Write an entry of a PMD, PUD, P4D or PGD table
+ * @entryp: The entry
+ * @level: Its level, KPKEYS_LEVEL_*
+ * @entry: The value
+ *
+ * Nothing is written if that would be a violation.
+ *
+ * Context: Any but NMI.
+ * Return: the value before
+ */
+u64 kpkeys_xchg_entry(void *entryp, int level, u64 entry)
+{
+	unsigned long pfn;
+	const char *why;
+	u64 val = entry;
+
+	kpkeys_pgtables_write(why = xchg_entry(entryp, level, &val, &pfn));
+	if (likely(!why))
+		return val;
+
+	violation(why, pfn);
+	return READ_ONCE(*(u64 *)entryp);
+}
+EXPORT_SYMBOL_GPL(kpkeys_xchg_entry);
+
+/**
+ * kpkeys_set_blocks() - Write consecutive entries that map blocks
+ * @entryp: The first entry
+ * @level: Their level, KPKEYS_LEVEL_PMD or KPKEYS_LEVEL_PUD
+ * @entry: Value of the first one
+ * @nr: Number of entries
+ * @step: Difference of their addresses
+ *
+ * Context: Any but NMI.
+ */
+void kpkeys_set_blocks(void *entryp, int level, u64 entry, unsigned int nr,
+		       unsigned long step)
+{
+	u64 *p = entryp;
+
+	for (; nr; nr--, p++) {
+		kpkeys_xchg_entry(p, level, entry);
+		entry = kpkeys_advance_entry(entry, step);
+	}
+}
+EXPORT_SYMBOL_GPL(kpkeys_set_blocks);
+
+/* Calls @fn for each frame that has a type, until it returns true. */
+static bool find_frame(bool (*fn)(unsigned long pfn, unsigned int type, void *arg),
+		       void *arg)
+{
+	const unsigned long per_u64 = sizeof(u64) / sizeof(u16);
+	unsigned long pfn, next, i;
+
+	for (pfn = 0; pfn < kpkeys_frame_table.nr; pfn = next) {
+		const u16 *words = kpkeys_frame_wordp(pfn);
+
+		next = min(pfn + per_u64, kpkeys_frame_table.nr);
+		if (!words) {
+			next = pfn + KPKEYS_FRAME_SECTION_SIZE;
+			continue;
+		}
+		/* Most are ordinary memory. */
+		if (!READ_ONCE(*(const u64 *)words))
+			continue;
+		for (i = pfn; i < next; i++)
+			if (kpkeys_frame_type(i) && fn(i, kpkeys_frame_type(i), arg))
+				return true;
+	}
+	return false;
+}
+
+/*
+ * Roots
+ */
+
+/* One at a time makes an array of owners. */
+static DEFINE_MUTEX(owners_mutex);
+
+static const struct mm_struct **get_owners(unsigned long pfn)
+{
+	struct kpkeys_frame_section *section =
+		&kpkeys_frame_table.sections[pfn >> KPKEYS_FRAME_SECTION_SHIFT];
+	const struct mm_struct ***p, **owners;
+	struct ptdesc *pt;
+
+	BUILD_BUG_ON(KPKEYS_FRAME_OWNERS_SIZE * sizeof(*owners) > PAGE_SIZE);
+	p = &section->owners[(pfn & (KPKEYS_FRAME_SECTION_SIZE - 1)) >>
+			     KPKEYS_FRAME_OWNERS_SHIFT];
+	/* Pairs with smp_store_release() below. */
+	owners = smp_load_acquire(p);
+	if (owners)
+		return owners;
+
+	guard(mutex)(&owners_mutex);
+	if (*p)
+		return *p;
+
+	pt = kpkeys_pgtable_alloc(GFP_KERNEL, 0);
+	if (!pt || !kpkeys_frame_set_meta(page_to_pfn(ptdesc_page(pt))))
+		return NULL;
+	owners = ptdesc_address(pt);
+	/* Pairs with smp_load_acquire() above. */
+	kpkeys_pgtables_write(smp_store_release(p, owners));
+	return owners;
+}
+
+static void set_owner(unsigned long pfn, const struct mm_struct **owners,
+		      const struct mm_struct *mm)
+{
+	const struct mm_struct **p = &owners[pfn & (KPKEYS_FRAME_OWNERS_SIZE - 1)];
+
+	kpkeys_pgtables_write(WRITE_ONCE(*p, mm));
+}
+
+/* A root has its owner after it has become one, and none when it ceases to be one. */
+static __always_inline bool change_owner(unsigned long pfn, unsigned int from, unsigned int to,
+					 const struct mm_struct **owners,
+					 const struct mm_struct *mm)
+{
+	if (!mm)
+		set_owner(pfn, owners, NULL);
+	if (!kpkeys_frame_change(pfn, BIT(from), to))
+		return false;
+	if (mm)
+		set_owner(pfn, owners, mm);
+	return true;
+}
+
+/**
+ * kpkeys_set_root_owner() - Give a root to an mm
+ * @mm: The mm; not init_mm
+ * @pgd: Its root, a new page table
+ *
+ * Context: Process context; may sleep.
+ * Return: false if there is no memory; or, and that is a violation, if it is not a
+ * new page table.
+ */
+bool kpkeys_set_root_owner(const struct mm_struct *mm, void *pgd)
+{
+	unsigned long pfn = PHYS_PFN(__pa(pgd));
+	const struct mm_struct **owners;
+	bool done;
+
+	if (!kpkeys_hardened_pgtables_enabled() || !kpkeys_frames_live())
+		return true;
+
+	if (!kpkeys_frame_wordp(pfn)) {
+		violation("root to use is not a new page table", pfn);
+		return false;
+	}
+	owners = get_owners(pfn);
+	if (!owners)
+		return false;
+
+	kpkeys_pgtables_write(done = change_owner(pfn, KPKEYS_FRAME_PTP, KPKEYS_FRAME_ROOT,
+						  owners, mm));
+	if (!done)
+		violation("root to use is not a new page table", pfn);
+	return done;
+}
+
+/* The root of @arg, which dies, becomes nobody's. */
+static bool disown(unsigned long pfn, unsigned int type, void *arg)
+{
+	if (type == KPKEYS_FRAME_ROOT && kpkeys_frame_owner(pfn) == arg)
+		set_owner(pfn, get_owners(pfn), NULL);
+	return false;
+}
+
+/**
+ * kpkeys_clear_root_owner() - Take a root from its mm
+ * @mm: The mm, which nobody uses any more
+ * @pgd: Its root, if no attacker has changed it
+ *
+ * If it is another one, that is a violation. The root of the mm, and all that it
+ * holds, is leaked; nobody can use it, not even a new mm at the same address.
+ *
+ * Context: Any but NMI.
+ * Return: false if @pgd must not be freed.
+ */
+bool kpkeys_clear_root_owner(const struct mm_struct *mm, void *pgd)
+{
+	unsigned long pfn = PHYS_PFN(__pa(pgd));
+	const struct mm_struct **owners;
+	bool done;
+
+	if (!kpkeys_hardened_pgtables_enabled() || !kpkeys_frames_live())
+		return true;
+
+	if (likely(kpkeys_frame_owner(pfn) == mm)) {
+		owners = get_owners(pfn);
+		kpkeys_pgtables_write(done = change_owner(pfn, KPKEYS_FRAME_ROOT,
+							  KPKEYS_FRAME_PGD, owners, NULL));
+		if (done)
+			return true;
+	}
+	/* Whoever drops the last reference to an mm need not have used it. */
+	kpkeys_report_violation("root to free is not that of the process", pfn,
+				kpkeys_frame_word(pfn));
+	find_frame(disown, (void *)mm);
+	return false;
+}
+
+/**
+ * __kpkeys_root() - kpkeys_root() if the owner of a root is not the mm
+ * @mm: The mm
+ * @pgd: What is to be used as its root
+ *
+ * Context: Any.
+ * Return: @pgd if it is right nevertheless; else, and that is a violation, a root
+ * without entries.
+ */
+void *__kpkeys_root(const struct mm_struct *mm, void *pgd)
+{
+	if (!kpkeys_frames_live())
+		return pgd;
+
+	if (mm == &init_mm) {
+		if (pgd == swapper_pg_dir)
+			return pgd;
+		/* Nobody loses anything: repair it. */
+		kpkeys_report_violation("root of the kernel is another one",
+					PHYS_PFN(__pa(pgd)),
+					kpkeys_frame_word(PHYS_PFN(__pa(pgd))));
+		init_mm.pgd = swapper_pg_dir;
+		return swapper_pg_dir;
+	}
+	violation("root of a process is not its own", PHYS_PFN(__pa(pgd)));
+	return empty_root;
+}
+EXPORT_SYMBOL_GPL(__kpkeys_root);
+
+/**
+ * kpkeys_loaded_root() - The root to load for an mm
+ * @mm: The mm, which is not init_mm
+ *
+ * Reports nothing, as the scheduler holds its locks: a process with a wrong root has
+ * no memory, and its first fault walks it.
+ *
+ * Context: Any.
+ * Return: the root of @mm; if that is not its own, one without entries
+ */
+pgd_t *kpkeys_loaded_root(const struct mm_struct *mm)
+{
+	pgd_t *pgd = READ_ONCE(mm->pgd);
+
+	if (!kpkeys_hardened_pgtables_enabled() || !kpkeys_frames_live() ||
+	    likely(kpkeys_frame_owner(PHYS_PFN(__pa(pgd))) == mm))
+		return pgd;
+	return empty_root;
+}
+
+/*
+ * Entering the pool
+ */
+
+/* A CPU that interrupted an open section may be about to write. */
+static void saw_no_section(void *arg)
+{
+	struct cpumask *waiting = arg;
+
+	if (!kpkeys_in_interrupted_section())
+		cpumask_clear_cpu(smp_processor_id(), waiting);
+}
+
+/**
+ * kpkeys_frames_sync() - Wait until setters have noticed changes of types
+ *
+ * A setter that has checked a type before it was changed has written when this
+ * returns: each CPU was seen outside of sections that can write to page tables. Those
+ * that go offline are outside, those that come online see the change. So CPU hotplug,
+ * which allocates page tables, is not locked.
+ *
+ * Context: Process context; may sleep.
+ */
+void kpkeys_frames_sync(void)
+{
+	static DEFINE_MUTEX(sync_mutex);
+	static struct cpumask waiting;
+
+	guard(mutex)(&sync_mutex);
+	cpumask_copy(&waiting, cpu_online_mask);
+	/* This CPU is in this function. */
+	while (cpumask_and(&waiting, &waiting, cpu_online_mask)) {
+		on_each_cpu_mask(&waiting, saw_no_section, &waiting, true);
+		cond_resched();
+	}
+}
+
+/**
+ * struct find_mapping - A search for entries that map frames
+ * @pfn: First frame
+ * @nr: Number of frames
+ */
+struct find_mapping {
+	unsigned long pfn;
+	unsigned int nr;
+};
+
+static bool overlaps(const struct find_mapping *find, unsigned long pfn, unsigned long nr)
+{
+	return pfn < find->pfn + find->nr && pfn + nr > find->pfn;
+}
+
+/*
+ * The entry of the linear map for a page. Others that map the page are not welcome.
+ */
+static const void *linear_entry(unsigned long addr)
+{
+	pgd_t *pgd = pgd_offset_k(addr);
+	p4d_t *p4d;
+	pud_t *pud;
+	pmd_t *pmd;
+
+	if (!arch_kpkeys_has_linear_map() || pgd_none(*pgd))
+		return NULL;
+	p4d = p4d_offset(pgd, addr);
+	if (p4d_none(*p4d))
+		return NULL;
+	pud = pud_offset(p4d, addr);
+	if (pud_none(*pud) || pud_leaf(*pud))
+		return pud;
+	pmd = pmd_offset(pud, addr);
+	if (pmd_none(*pmd) || pmd_leaf(*pmd))
+		return pmd;
+	return pte_offset_kernel(pmd, addr);
+}
+
+static bool is_linear_entry(const void *entryp, unsigned long pfn)
+{
+	return entryp == linear_entry((unsigned long)__va(PFN_PHYS(pfn)));
+}
+
+static bool table_maps(const struct find_mapping *find, unsigned long table, int level)
+{
+	u64 *entryp = __va(PFN_PHYS(table));
+	struct entry e;
+	unsigned int i;
+
+	for (i = 0; i < PAGE_SIZE / sizeof(*entryp); i++, entryp++) {
+		u64 val = READ_ONCE(*entryp);
+		unsigned long pfn;
+
+		if (!val)
+			continue;
+		if (level == PGTABLE_LEVEL_PTE) {
+			if (!pte_present(__pte(val)))
+				continue;
+			pfn = pte_pfn(__pte(val));
+			e.nr = 1;
+		} else {
+			e = parse_entry(level, val);
+			if (!e.leaf)
+				continue;
+			pfn = e.pfn;
+		}
+		if (overlaps(find, pfn, e.nr) &&
+		    !is_linear_entry(entryp, max(pfn, find->pfn)) &&
+		    is_table(kpkeys_frame_word(table), level))
+			return true;
+	}
+	return false;
+}
+
+static bool find_in_table(unsigned long pfn, unsigned int type, void *arg)
+{
+	/* PGD and P4D tables have no leaf entries. */
+	return type >= KPKEYS_FRAME_PTE && type <= KPKEYS_FRAME_PUD &&
+	       table_maps(arg, pfn, type - KPKEYS_FRAME_PTE);
+}
+
+static bool anything_maps(unsigned long first, unsigned int nr)
+{
+	struct find_mapping find = { .pfn = first, .nr = nr };
+
+	return find_frame(find_in_table, &find);
+}
+
+/**
+ * kpkeys_frames_enter() - Make sure that nothing maps memory that enters the pool
+ * @pfn: First frame
+ * @nr: Number of frames
+ *
+ * The page allocator's lists, a reference count or a mapcount can be forged. So
+ * nobody may map the frames from now on, and no page table must have an entry that
+ * does.
+ *
+ * Context: Process context; may sleep.
+ * Return: 0, and kpkeys_frames_entered() is next; -ERANGE for memory that has been
+ * added since boot, which has no words; -EFAULT, and a violation, if the memory must
+ * not be used, by anyone
+ */
+int kpkeys_frames_enter(unsigned long pfn, unsigned int nr)
+{
+	if (!kpkeys_frames_live())
+		return 0;
+	if (!kpkeys_frame_wordp(pfn) || !kpkeys_frame_wordp(pfn + nr - 1))
+		return -ERANGE;
+
+	if (!change_range(pfn, nr, BIT(KPKEYS_FRAME_NONE), KPKEYS_FRAME_ENTERING,
+			  KPKEYS_FRAME_NONE,
+			  "page allocator has given out memory that is protected"))
+		return -EFAULT;
+
+	kpkeys_frames_sync();
+	if (anything_maps(pfn, nr)) {
+		violation("memory for page tables is mapped", pfn);
+		kpkeys_frames_not_entered(pfn, nr);
+		return -EFAULT;
+	}
+	arch_kpkeys_flush_tlb();
+	return 0;
+}
+
+/**
+ * kpkeys_frames_entered() - Memory has been tagged
+ * @pfn: First frame
+ * @nr: Number of frames
+ * @handed_out: It becomes a PTP, rather than free in the pool
+ */
+void kpkeys_frames_entered(unsigned long pfn, unsigned int nr, bool handed_out)
+{
+	unsigned int i;
+
+	if (!kpkeys_frames_live())
+		return;
+	for (i = 0; i < nr; i++)
+		kpkeys_frame_change(pfn + i, BIT(KPKEYS_FRAME_ENTERING),
+				    handed_out ? KPKEYS_FRAME_PTP : KPKEYS_FRAME_FREE);
+}
+
+/**
+ * kpkeys_frames_not_entered() - Memory could not be tagged
+ * @pfn: First frame
+ * @nr: Number of frames
+ */
+void kpkeys_frames_not_entered(unsigned long pfn, unsigned int nr)
+{
+	unsigned int i;
+
+	if (!kpkeys_frames_live())
+		return;
+	for (i = 0; i < nr; i++)
+		kpkeys_frame_change(pfn + i, BIT(KPKEYS_FRAME_ENTERING), KPKEYS_FRAME_NONE);
+}
+
+/*
+ * Boot
+ */
+
+static unsigned long nr_meta __initdata;
+static struct {
+	unsigned long pfn;
+	unsigned int nr;
+} *meta __initdata;
+
+/* Where memory of early chunks went. Pages are few, so many calls share one. */
+static void * __init alloc_meta(size_t size)
+{
+	unsigned int nr = PFN_UP(size);
+	phys_addr_t phys = kpkeys_early_alloc_pages(nr);
+
+	if (!phys)
+		panic("kpkeys: no memory for frame types (kpkeys=off turns the protection off)\n");
+
+	meta[nr_meta].pfn = PHYS_PFN(phys);
+	meta[nr_meta++].nr = nr;
+	return memset(__va(phys), 0, PAGE_ALIGN(size));
+}
+
+/**
+ * kpkeys_frames_alloc() - Allocate the table of frames
+ *
+ * Context: Boot CPU, before memblock_free_all().
+ */
+void __init kpkeys_frames_alloc(void)
+{
+	const size_t nr_owners = KPKEYS_FRAME_SECTION_SIZE / KPKEYS_FRAME_OWNERS_SIZE;
+	unsigned long start_pfn, end_pfn, nr, nr_sections, s, nr_present = 0;
+	const struct mm_struct ***owners;
+	int i;
+
+	nr = max(max_pfn, PFN_UP(__pa_symbol(_end)));
+	nr_sections = DIV_ROUND_UP(nr, KPKEYS_FRAME_SECTION_SIZE);
+	meta = memblock_alloc(array_size(nr_sections + 3, sizeof(*meta)), SMP_CACHE_BYTES);
+	if (!meta)
+		panic("kpkeys: no memory for frame types (kpkeys=off turns the protection off)\n");
+
+	boot_table.sections = alloc_meta(array_size(nr_sections, sizeof(*boot_table.sections)));
+	empty_root = alloc_meta(max_t(size_t, PTRS_PER_PGD * sizeof(pgd_t), PAGE_SIZE));
+
+	/* Mark those with memory; the image of UML is not in memblock. */
+	for_each_mem_pfn_range(i, MAX_NUMNODES, &start_pfn, &end_pfn, NULL)
+		for (s = start_pfn >> KPKEYS_FRAME_SECTION_SHIFT;
+		     s <= (end_pfn - 1) >> KPKEYS_FRAME_SECTION_SHIFT; s++)
+			boot_table.sections[s].words = (void *)1;
+	for (s = PHYS_PFN(__pa_symbol(_text)) >> KPKEYS_FRAME_SECTION_SHIFT;
+	     s <= PHYS_PFN(__pa_symbol(_end) - 1) >> KPKEYS_FRAME_SECTION_SHIFT; s++)
+		boot_table.sections[s].words = (void *)1;
+	for (s = 0; s < nr_sections; s++)
+		nr_present += !!boot_table.sections[s].words;
+
+	owners = alloc_meta(array3_size(nr_present, nr_owners, sizeof(*owners)));
+	for (s = 0; s < nr_sections; s++) {
+		unsigned long size;
+
+		if (!boot_table.sections[s].words)
+			continue;
+		size = min(nr - s * KPKEYS_FRAME_SECTION_SIZE, KPKEYS_FRAME_SECTION_SIZE);
+		boot_table.sections[s].words = alloc_meta(size * sizeof(u16));
+		boot_table.sections[s].owners = owners;
+		owners += nr_owners;
+	}
+	boot_table.nr = nr;
+}
+
+static u16 * __init boot_word(unsigned long pfn)
+{
+	struct kpkeys_frame_section *section;
+
+	if (pfn >= boot_table.nr)
+		return NULL;
+	section = &boot_table.sections[pfn >> KPKEYS_FRAME_SECTION_SHIFT];
+	return section->words ? &section->words[pfn & (KPKEYS_FRAME_SECTION_SIZE - 1)] : NULL;
+}
+
+static void __init boot_set(unsigned long pfn, unsigned int nr, unsigned int type,
+			    unsigned int links)
+{
+	for (; nr; nr--, pfn++) {
+		u16 *wordp = boot_word(pfn);
+
+		if (wordp)
+			kpkeys_pgtables_write(*wordp = WORD(type, links));
+	}
+}
+
+static int __init boot_set_ptp(unsigned long start, unsigned long end, void *arg)
+{
+	boot_set(PHYS_PFN(__pa(start)), PFN_DOWN(end - start), KPKEYS_FRAME_PTP, 0);
+	return 0;
+}
+
+static int __init boot_set_free(unsigned long start, unsigned long end, void *arg)
+{
+	boot_set(PHYS_PFN(__pa(start)), PFN_DOWN(end - start), KPKEYS_FRAME_FREE, 0);
+	return 0;
+}
+
+static bool __init in_image(unsigned long pfn)
+{
+	return pfn >= PHYS_PFN(__pa_symbol(_text)) && pfn <= PHYS_PFN(__pa_symbol(_end) - 1);
+}
+
+/*
+ * Tables in the kernel image, and those that are linked more than once, are linked for
+ * ever: the zero shadow of KASAN for example. Entries of a walk that link the same
+ * table one after another are visited once, which is found for the image only.
+ */
+static int __init boot_set_level(struct mm_struct *mm, void *table,
+				 enum pgtable_level level, unsigned long addr, void *arg)
+{
+	unsigned long pfn = PHYS_PFN(__pa(table));
+	u16 *wordp = boot_word(pfn);
+	unsigned int links;
+
+	if (!wordp)
+		return 0;
+	if (in_image(pfn) || level == PGTABLE_LEVEL_PGD || is_table(*wordp, level))
+		links = LINKS_STICKY;
+	else
+		links = 1;
+	boot_set(pfn, 1, LEVEL_TYPE(level), links);
+	return 0;
+}
+
+/**
+ * kpkeys_frame_add_static() - Give a type to a table of the kernel image
+ * @table: The table, in the kernel image
+ * @level: Its level, enum pgtable_level
+ *
+ * For tables that no walk of init_mm finds.
+ *
+ * Context: arch_kpkeys_add_static_tables()
+ */
+void __init kpkeys_frame_add_static(void *table, int level)
+{
+	boot_set(PHYS_PFN(__pa_symbol(table)), 1, LEVEL_TYPE(level), LINKS_STICKY);
+}
+
+/**
+ * kpkeys_frames_init() - Give all page tables their types, and enforce types
+ *
+ * Context: Boot CPU; all page tables have been protected.
+ */
+void __init kpkeys_frames_init(void)
+{
+	unsigned long i;
+
+	if (!boot_table.nr)
+		panic("kpkeys: no frame types\n");
+
+	kpkeys_walk_boot_ranges(boot_set_ptp, NULL);
+	kpkeys_pool_walk_ranges(boot_set_free, NULL);
+	for (i = 0; i < nr_meta; i++)
+		boot_set(meta[i].pfn, meta[i].nr, KPKEYS_FRAME_META, 0);
+	kpkeys_walk_mm_ptps(&init_mm, boot_set_level, NULL);
+	arch_kpkeys_add_static_tables();
+	kpkeys_frame_table = boot_table;
+}
