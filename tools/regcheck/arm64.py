@@ -4,7 +4,7 @@
 import re
 
 from .flow import READ
-from .image import Patches, bug_traps
+from .image import Patches, bug_traps, static_branches
 
 
 class Arm64:
@@ -17,8 +17,8 @@ class Arm64:
     ALIGN = 4
     COMMUTATIVE = ('and', 'or')
     BITS = 64
-    INVAL = (1 << BITS) - 1     # allows all access, should it be written
-    INVAL_IS_SAFE = False
+    ALL = (1 << BITS) - 1
+    ADDRESSES = ALL
     BUG_BRK = 0xd4210000        # brk #0x800, of WARN(), too
     WRITES = ('msr',)
     REGISTER = ('s3_0_c10_c2_4', 'por_el1')
@@ -37,11 +37,11 @@ class Arm64:
 
     def patches(self, elf):
         """Static branches, alternatives, where exceptions continue, and what ends in BUG()."""
-        jumps = [(addr + source, addr + 4 + target)
-                 for table, layout in (('jump_table', '<ii8x'), ('ex_table', '<ii4x'),
-                                       ('kvm_ex_table', '<ii'))
-                 for addr, source, target in
-                 elf.table(f'__{table}', f'__start___{table}', f'__stop___{table}', layout)]
+        jumps, keys = static_branches(elf)
+        jumps += [(addr + source, addr + 4 + target)
+                  for table, layout in (('ex_table', '<ii4x'), ('kvm_ex_table', '<ii'))
+                  for addr, source, target in
+                  elf.table(f'__{table}', f'__start___{table}', f'__stop___{table}', layout)]
         alternatives = []
         for addr, old, new, _, old_len, new_len in elf.table(
                 '.altinstructions', '__alt_instructions', '__alt_instructions_end', '<iiHBB'):
@@ -49,7 +49,7 @@ class Arm64:
             alternatives.append(((old, old + old_len), (new, new + new_len)))
         # With and without CONFIG_DEBUG_BUGVERBOSE.
         traps = bug_traps(elf, ('<i6xH', '<iH2x'), lambda word: word == self.BUG_BRK)
-        return Patches(jumps, alternatives, traps)
+        return Patches(jumps, alternatives, traps, keys)
 
     @staticmethod
     def target(insn):
@@ -57,13 +57,28 @@ class Arm64:
             return int(insn.args[-1], 16)
         return None
 
+    def destination(self, insn):
+        """As in Um."""
+        arg = insn.args[-1] if insn.args else ''
+        return self.register(arg) or (int(arg, 16) if re.fullmatch('[0-9a-f]+', arg) else None)
+
+    def calls(self, insn):
+        return insn.op in self.CALL
+
     @staticmethod
-    def compares(test, branch, place):
-        """Whether @branch is taken if @place is (True) or is not (False) what @test compares it with,
-        INVAL. None for other instructions."""
-        if test.op != 'cmn' or test.args != [place, '#0x1']:
+    def returns(insn):
+        return insn.op in ('ret', 'retaa', 'retab', 'eret', 'eretaa', 'eretab')
+
+    def compares(self, test, branch):
+        """As in Um."""
+        if test.op != 'cmp' or len(test.args) != 2 or branch.op not in ('b.eq', 'b.ne'):
             return None
-        return {'b.eq': True, 'b.ne': False}.get(branch.op)
+        return self.source(test.args[0]), self.source(test.args[1]), branch.op == 'b.eq'
+
+    @staticmethod
+    def tests_key(_test, _branch):
+        """As in Um: static branches are patched."""
+        return None
 
     @staticmethod
     def indirect(insn):
@@ -73,10 +88,9 @@ class Arm64:
     def is_padding(insn):
         return insn.op in ('nop', 'udf', '.word')
 
-    @staticmethod
-    def falls_through(insn):
-        return insn.op not in ('b', 'br', 'braa', 'brab', 'braaz', 'brabz', 'ret', 'retaa', 'retab',
-                               'eret', 'eretaa', 'eretab', 'udf', '.word')
+    def falls_through(self, insn):
+        return insn.op not in ('b', 'br', 'braa', 'brab', 'braaz', 'brabz', 'udf', '.word') and (
+            not self.returns(insn))
 
     # Data flow. Places are registers, by their 64-bit name, and stack slots of eight bytes: ('sp' or
     # 'x29', offset). What is neither in RESULT nor in NO_RESULT may change all of its operands.
@@ -106,7 +120,7 @@ class Arm64:
     def source(self, arg):
         """What an operand is before the instruction: a place to follow, or a value."""
         if re.fullmatch('#-?(0x)?[0-9a-f]+', arg):
-            return ('value', (0, 0, int(arg[1:], 0) & self.INVAL))
+            return ('value', (0, 0, int(arg[1:], 0) & self.ALL))
         if arg in ('xzr', 'wzr'):
             return ('value', (0, 0, 0))
         if arg[0] == 'x' and self.register(arg):
@@ -228,9 +242,9 @@ class Arm64:
         wide = args[0][0] == 'x'
 
         if op == 'mrs' and args[1].lower() in self.REGISTER:
-            return [('value', (READ, self.INVAL, 0))]
+            return [('value', (READ, self.ALL, 0))]
         if op in ('mov', 'movz') and numbers:
-            return [('value', (0, 0, numbers[0] << sum(numbers[1:]) & self.INVAL))]
+            return [('value', (0, 0, numbers[0] << sum(numbers[1:]) & self.ALL))]
         if not wide:
             return None
         if op == 'movk':
@@ -239,15 +253,15 @@ class Arm64:
         if op == 'mov':
             return [self.source(args[1])]
         if op == 'movn':
-            return [('value', (0, 0, self.INVAL & ~(numbers[0] << sum(numbers[1:]))))]
+            return [('value', (0, 0, self.ALL & ~(numbers[0] << sum(numbers[1:]))))]
         if op in ('and', 'ands', 'orr', 'bic', 'bics') and len(args) == 3 and args[1] != 'xzr':
             return [({'a': 'and', 'o': 'or', 'b': 'bic'}[op[0]], args[1], self.source(args[2]))]
         if op == 'csel':
             return [self.source(args[1]), self.source(args[2])]
         if op == 'csinv' and args[2] == 'xzr':
-            return [self.source(args[1]), ('value', (0, 0, self.INVAL))]
+            return [self.source(args[1]), ('value', (0, 0, self.ALL))]
         if op == 'csetm':
-            return [('value', (0, 0, 0)), ('value', (0, 0, self.INVAL))]
+            return [('value', (0, 0, 0)), ('value', (0, 0, self.ALL))]
         if op == 'bfi':
             return [((numbers[0], 0, numbers[1]), place, self.source(args[1]))]
         if op == 'bfxil':

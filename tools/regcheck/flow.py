@@ -4,8 +4,9 @@
 import collections
 
 # A value is (base, keep, set): (base & keep) | set, where base is READ, 0 for a constant, or a text
-# that says what else it is.
-READ = 'read'
+# that says what else it is. A read value is OLD once the register has been written, and SAVED once it has
+# been where other code can change it: on the stack, or in a register that a called function has to save.
+READ, OLD, SAVED = READS = 'read', 'read before a write', 'read and saved'
 
 
 class Flow:
@@ -26,26 +27,20 @@ class Flow:
         elif not before and not self.arch.is_padding(image.code[key]):
             yield 'value', ('the result of code that nothing seems to jump to', 0, 0)
         for prev in before:
-            if self.compared(prev, key, place):
-                yield 'valid', (prev, place)
-                continue
             for what, where, *source in self.arch.step(image.code[prev], place):
                 if what == 'value':
                     yield what, where
+                elif what == 'place':
+                    yield what, (prev, where), self.age(image.code[prev], where)
                 else:
                     yield what, (prev, where), *(
                         (prev, src) if kind == 'place' else {src} for kind, src in source)
 
-    def compared(self, branch, key, place):
-        """True if @branch leads to @key only where the register @place is not INVAL."""
-        image = self.image
-        test = image.previous.get(branch)
-        equal = self.arch.compares(image.code[test], image.code[branch], place) if test else None
-        if equal is None or image.jumps.get(branch) or image.instead.get(branch):
-            return False
-        target = self.arch.target(image.code[branch])
-        falls_through, jumps = image.previous.get(key) == branch, target == key[1]
-        return falls_through and not jumps if equal else jumps and not falls_through
+    def age(self, insn, place):
+        """What a value that was read is at least, once it has been in @place during @insn."""
+        if isinstance(place, tuple) or self.arch.calls(insn):
+            return SAVED
+        return OLD if self.arch.written(insn) else READ
 
     def values(self, wanted):
         """All values that each of @wanted, pairs of an instruction and a place, can have before it."""
@@ -72,9 +67,7 @@ class Flow:
                 if what == 'value':
                     new.add(used)
                 elif what == 'place':
-                    new |= values[used]
-                elif what == 'valid':
-                    new |= values[used] - {(0, 0, self.arch.INVAL)}
+                    new |= {self.older(value, source[0]) for value in values[used]}
                 elif what == 'selected':
                     new |= {self.arch.selected(number) for number in values[used]}
                 else:
@@ -86,16 +79,22 @@ class Flow:
                 todo.update(dict.fromkeys(users[node]))
         return values
 
+    @staticmethod
+    def older(value, age):
+        """The value when it is of that age at least."""
+        base, keep, bits = value
+        return (max(base, age, key=READS.index), keep, bits) if base in READS else value
+
     def combine(self, op, value, const):
         base, keep, bits = value
-        if op == 'or' and const == (0, 0, self.arch.INVAL):
+        if op == 'or' and const == (0, 0, self.arch.ALL):
             return const        # how gcc -Os loads -1
         if isinstance(op, tuple):
             const = self.arch.field(*op, const)
             op = 'insert'
-        if op in self.arch.COMMUTATIVE and base == 0 and const[0] == READ:
+        if op in self.arch.COMMUTATIVE and base == 0 and const[0] in READS:
             base, keep, bits, const = *const, value
-        if base not in (READ, 0):
+        if base != 0 and base not in READS:
             return value
         if const[0] != 0:
             return ('combined with what is no constant', 0, 0)

@@ -10,9 +10,10 @@ from .elf import die
 Insn = collections.namedtuple('Insn', 'addr func op args')
 
 # Code that the kernel patches: pairs of addresses that a jump can be put between, and pairs of ranges
-# of addresses where what is in the second may replace what is in the first. And addresses of traps
-# that are not returned from.
-Patches = collections.namedtuple('Patches', 'jumps alternatives traps')
+# of addresses where what is in the second may replace what is in the first. Addresses of traps that are
+# not returned from. And static branches: for each its address, that of its key, and whether it is a jump
+# while the key is enabled.
+Patches = collections.namedtuple('Patches', 'jumps alternatives traps keys')
 
 # Where an instruction takes its value from that has no register operand to follow.
 MEMORY = 'memory'
@@ -26,6 +27,16 @@ def bug_traps(elf, layouts, is_trap):
         if all(is_trap(elf.word(where) or 0) for where, _ in bugs):
             return {where for where, flags in bugs if not flags & 1}
     return set()
+
+
+def static_branches(elf):
+    """The jumps of static branches, and their keys."""
+    jumps, keys = [], []
+    for addr, source, target, key in elf.table('__jump_table', '__start___jump_table',
+                                               '__stop___jump_table', '<iiq'):
+        jumps.append((addr + source, addr + 4 + target))
+        keys.append((addr + source, addr + 8 + (key & ~3), not key & 1))
+    return jumps, keys
 
 
 def disassemble(arch, name):
@@ -57,6 +68,14 @@ class Image:
 
         patches = arch.patches(elf)
         self.traps = patches.traps
+        self.patched = {source for source, _ in patches.jumps} | {
+            first for (first, _), _ in patches.alternatives}
+        self.static_branches = {source: (key, jumps) for source, key, jumps in patches.keys}
+        self.targets = dict(jump for jump in patches.jumps if jump[0] in self.static_branches)
+        self.names = collections.defaultdict(set)       # address -> its symbols
+        for name, symbols in elf.symbols.items():
+            for symbol in symbols:
+                self.names[symbol.value & arch.ADDRESSES].add(name)
         self.replacing = {addr: first for _, (first, end) in patches.alternatives
                           for addr in range(first, end, arch.ALIGN)}
 

@@ -4,7 +4,7 @@
 import re
 
 from .flow import READ
-from .image import MEMORY, Patches, bug_traps
+from .image import MEMORY, Patches, bug_traps, static_branches
 
 
 def registers():
@@ -25,9 +25,11 @@ class Um:
 
     Another architecture is another class. It says
      - how to disassemble: OBJDUMP, and what COMMENT, ARG and SIGIL are in its output; ALIGN
-     - BITS of the register, INVAL (KPKEYS_PKEY_REG_INVAL there), and whether that denies all access
+     - BITS of the register, the value ALL with all of them, and ADDRESSES, the bits of an address that
+       values have
      - WRITES, written(), selector() and selects(): which instructions write the register
-     - the control flow: target(), indirect(), falls_through(), is_padding(), compares(), patches()
+     - the control flow: target(), destination(), indirect(), calls(), returns(), falls_through(),
+       is_padding(), compares(), tests_key(), loads_from(), patches()
      - the data flow: step(), and COMMUTATIVE, the operations whose result is in a third operand
     """
 
@@ -38,8 +40,8 @@ class Um:
     ALIGN = 1
     COMMUTATIVE = ()            # of two operands, the first is the result, too
     BITS = 32
-    INVAL = (1 << BITS) - 1     # denies all access, should it be written
-    INVAL_IS_SAFE = True
+    ALL = (1 << BITS) - 1
+    ADDRESSES = ALL
     WRITES = ('wrpkru', 'xrstor')
     XFEATURE = 9                # of PKRU, in XSAVE areas
 
@@ -59,7 +61,7 @@ class Um:
 
     def patches(self, _elf):
         """What the kernel patches: see Patches."""
-        return Patches([], [], ())
+        return Patches([], [], (), [])
 
     def target(self, insn):
         """Where a jump leads to; None for other instructions."""
@@ -67,10 +69,43 @@ class Um:
             return int(insn.args[0], 16)
         return None
 
-    def compares(self, _test, _branch, _place):
-        """Whether @branch is taken if @place is (True) or is not (False) what @test compares it with,
-        INVAL; None for other instructions. Need not be known if INVAL_IS_SAFE."""
-        return None
+    def destination(self, insn):
+        """Where a jump or call leads to: an address, or the name of a register that has it; else None."""
+        arg = insn.args[0] if insn.args else ''
+        if arg.startswith('*'):
+            return self.place(arg[1:])[0] if arg.startswith('*%') else None
+        return int(arg, 16) if re.fullmatch('[0-9a-f]+', arg) else None
+
+    def calls(self, insn):
+        return insn.op == 'call'
+
+    def returns(self, insn):
+        """Does it end the function, and continue where that was called?"""
+        return insn.op in ('ret', 'iret', 'iretq', 'sysret', 'sysretl', 'sysretq')
+
+    def compares(self, test, branch):
+        """The two that @test compares, as source() has them, and whether @branch is taken if they are
+        equal (True) or if they are not (False); None for other instructions."""
+        if test.op not in ('cmp', 'cmpl', 'cmpq') or branch.op not in ('je', 'jne') or any(
+                arg.startswith('%') and self.place(arg)[1] < 4 for arg in test.args):
+            return None
+        return self.source(test.args[0]), self.source(test.args[1]), branch.op == 'je'
+
+    def tests_key(self, test, branch):
+        """For architectures that do not patch static branches: the register with the count of a static
+        key that @test tests, and whether @branch is taken if the key is enabled; else None."""
+        if test.op != 'test' or test.args[0] != test.args[1] or branch.op not in ('jg', 'jle'):
+            return None
+        place, size = self.place(test.args[0])
+        return (place, branch.op == 'jg') if size == 4 else None
+
+    def loads_from(self, insn):
+        """Where a load of a static key's count takes it from: the name of a register with an address, or
+        None, and an offset; None for other instructions."""
+        if insn.op not in ('mov', 'movl', 'movabs'):
+            return None
+        m = re.fullmatch(r'(0x[0-9a-f]+)?(?:\(%(r\w+)\))?', insn.args[0])
+        return (m[2], int(m[1] or '0', 16)) if m else None
 
     def indirect(self, insn):
         """Is it a jump to an address that is not in the instruction?"""
@@ -82,7 +117,7 @@ class Um:
 
     def falls_through(self, insn):
         """Can the next instruction run after it?"""
-        return insn.op not in ('jmp', 'ret', 'ud2', 'hlt', 'int3')
+        return insn.op not in ('jmp', 'ud2', 'hlt', 'int3') and not self.returns(insn)
 
     # Data flow. Places are registers, by their 64-bit name, and stack slots of four bytes: ('rsp' or
     # 'rbp', offset). Suffixes of operand sizes are left out below. An instruction that is in none of
@@ -127,7 +162,7 @@ class Um:
     def source(self, arg):
         """What an operand is before the instruction: a place to follow, or a value."""
         if arg.startswith('$'):
-            return ('value', (0, 0, int(arg[1:], 16) & self.INVAL))
+            return ('value', (0, 0, int(arg[1:], 16) & self.ALL))
         place, _ = self.place(arg)
         return ('place', place) if place else ('value', (f'memory, {arg},', 0, 0))
 
@@ -159,7 +194,7 @@ class Um:
         if op[0] == 'j' or self.is_padding(insn) or self.plain(op, self.NO_RESULT):
             return same
         if op == 'rdpkru' and place in ('rax', 'rdx'):
-            return [('value', (READ, self.INVAL, 0) if place == 'rax' else (0, 0, 0))]
+            return [('value', (READ, self.ALL, 0) if place == 'rax' else (0, 0, 0))]
         if op == 'pop' and self.place(args[0]) == (place, 8):
             return [('place', ('rsp', 0))]
         if op == 'leave' and (place in ('rsp', 'rbp') or stack):
@@ -270,7 +305,7 @@ class Um:
             const = int(args[0][1:], 16) & part
             if op == 'mov':
                 return [('insert', place, ('value', (0, part, const)))]
-            return [(op, place, ('value', (0, 0, const | (~part & self.INVAL if op == 'and' else 0))))]
+            return [(op, place, ('value', (0, 0, const | (~part & self.ALL if op == 'and' else 0))))]
         return None
 
 
@@ -295,21 +330,20 @@ class X86_64(Um):
     def selected(self, number):
         """What rdmsr reads from the register with that number."""
         if number[0] == 0 and self.selects(number[2]):
-            return (READ, self.INVAL, 0)
+            return (READ, self.ALL, 0)
         return ('another MSR', 0, 0)
 
     def patches(self, elf):
         """Static branches, alternatives, where exceptions continue, and what ends in BUG()."""
-        jumps = [(addr + source, addr + 4 + target)
-                 for table, layout in (('jump_table', '<ii8x'), ('ex_table', '<ii4x'))
-                 for addr, source, target in
-                 elf.table(f'__{table}', f'__start___{table}', f'__stop___{table}', layout)]
+        jumps, keys = static_branches(elf)
+        jumps += [(addr + source, addr + 4 + target) for addr, source, target in
+                  elf.table('__ex_table', '__start___ex_table', '__stop___ex_table', '<ii4x')]
         alternatives = [((addr + old, addr + old + old_len), (addr + 4 + new, addr + 4 + new + new_len))
                         for addr, old, new, _, old_len, new_len in
                         elf.table('.altinstructions', '__alt_instructions', '__alt_instructions_end',
                                   '<iiIBB')]
         traps = bug_traps(elf, ('<i10xH', '<i6xH', '<iH2x'), lambda word: word & 0xffff in self.TRAPS)
-        return Patches(jumps, alternatives, traps)
+        return Patches(jumps, alternatives, traps, keys)
 
     def falls_through(self, insn):
         """After ud2, too: it may be that of a warning. Those of BUG() are in Patches."""

@@ -65,7 +65,7 @@ GOOD(bfi)
 	mov x19, x0
 	bfi x0, x9, 0, 12
 	WRITE
-	RESTORE
+	CLOSE_OLD
 	ret
 
 GOOD(bfxil)
@@ -74,7 +74,7 @@ GOOD(bfxil)
 	mov x19, x0
 	bfxil x0, x9, 4, 12
 	WRITE
-	RESTORE
+	CLOSE_OLD
 	ret
 
 GOOD(bfc)
@@ -84,7 +84,7 @@ GOOD(bfc)
 	bfc x0, 0, 12
 	orr x0, x9, x0
 	WRITE
-	RESTORE
+	CLOSE_OLD
 	ret
 
 GOOD(movz_movk)
@@ -98,7 +98,7 @@ GOOD(movz_movk)
 	mov w9, PGTABLES
 	orr x0, x0, x9
 	WRITE
-	RESTORE
+	CLOSE_OLD
 	ret
 
 GOOD(bic)
@@ -109,7 +109,7 @@ GOOD(bic)
 	bic x0, x0, x9
 	orr x0, x0, x10
 	WRITE
-	RESTORE
+	CLOSE_OLD
 	ret
 
 BAD(bfi_in_another_place, the register with bits 0xfff0 set to 0x1570, as in no context)
@@ -147,10 +147,8 @@ BAD(movn, a constant, 0xffffffffffff0fff)
 BAD(csinv_of_argument, the result of csinv)
 	READ
 	csinv x19, x0, x1, eq
-	cmn x19, 1
-	b.eq 1f
 	RESTORE
-1:	ret
+	ret
 
 /* The high half of the register is lost. */
 BAD(half, the result of bfxil)
@@ -160,16 +158,16 @@ BAD(half, the result of bfxil)
 	bfc w0, 0, 12
 	orr x0, x0, x9
 	WRITE
-	RESTORE
+	CLOSE_OLD
 	ret
 
-BAD(csinv_inval, a constant, 0xffffffffffffffff)
+BAD(csinv_all_bits, a constant, 0xffffffffffffffff | a saved value of the register)
 	READ
 	csinv x0, x0, xzr, eq
 	WRITE
 	ret
 
-BAD(csetm_inval, a constant, 0xffffffffffffffff | a constant, 0x0)
+BAD(csetm_all_bits, a constant, 0xffffffffffffffff | a constant, 0x0)
 	csetm x0, eq
 	WRITE
 	ret

@@ -3,7 +3,8 @@
 #include "arm64.h"
 
 /* struct jump_entry, exception_table_entry, alt_instr and bug_entry */
-#define JUMP(from, to)		.pushsection __jump_table, "aw"; .long from - ., to - .; .quad 0; .popsection
+#define JUMP(from, to)		.pushsection __jump_table, "aw"; .balign 8; .long from - ., to - .; .quad 0; .popsection
+#define JUMP_KEY(from, to, key)	.pushsection __jump_table, "aw"; .balign 8; .long from - ., to - .; .quad key - .; .popsection
 #define FIXUP(from, to)		.pushsection __ex_table, "a"; .long from - ., to - .; .long 0; .popsection
 #define BUG(addr, flags)	.pushsection __bug_table, "aw"; .long addr - ., 0; .hword 0, flags; .popsection
 #define ALTERNATIVE(old, old_end, new, new_end)					\
@@ -31,7 +32,7 @@ BAD(alternatives, the result of code that nothing seems to jump to)
 GOOD(static_branch)
 	READ
 1:	nop
-	WRITE
+	CLOSE
 	ret
 2:	SWITCH(DEFAULT)
 	ret
@@ -43,7 +44,7 @@ BAD(static_branch_taken, what the function was called with in x1)
 	mov x0, x1
 1:	nop
 	mov x0, x2
-2:	WRITE
+2:	CLOSE
 	ret
 	JUMP(1b, 2b)
 
@@ -51,7 +52,7 @@ BAD(static_branch_not_taken, what the function was called with in x1)
 	READ
 1:	nop
 	mov x0, x1
-2:	WRITE
+2:	CLOSE
 	ret
 	JUMP(1b, 2b)
 
@@ -61,7 +62,7 @@ BAD(static_jump_taken, what the function was called with in x1)
 	mov x0, x1
 1:	b 2f
 	mov x0, x2
-2:	WRITE
+2:	CLOSE
 	ret
 	JUMP(1b, 2b)
 
@@ -69,7 +70,7 @@ BAD(static_jump_not_taken, what the function was called with in x1)
 	READ
 1:	b 2f
 	mov x0, x1
-2:	WRITE
+2:	CLOSE
 	ret
 	JUMP(1b, 2b)
 
@@ -78,7 +79,7 @@ BAD(static_jump_not_taken, what the function was called with in x1)
 GOOD(alternative)
 	READ
 1:	nop
-2:	WRITE
+2:	CLOSE
 	ret
 	WITH_ALTERNATIVE
 3:	mov x1, x2
@@ -90,7 +91,7 @@ BAD(alternative_wrong, what the function was called with in x1)
 	READ
 1:	nop
 	nop
-2:	WRITE
+2:	CLOSE
 	ret
 	WITH_ALTERNATIVE
 3:	nop
@@ -102,7 +103,7 @@ BAD(alternative_wrong, what the function was called with in x1)
 BAD(original_wrong, what the function was called with in x1)
 	READ
 1:	mov x0, x1
-2:	WRITE
+2:	CLOSE
 	ret
 	WITH_ALTERNATIVE
 3:	nop
@@ -113,7 +114,7 @@ BAD(original_wrong, what the function was called with in x1)
 BAD(write_in_alternative, what the function was called with in x1)
 	READ
 1:	nop
-2:	WRITE
+2:	CLOSE
 	ret
 	WITH_ALTERNATIVE
 3:	msr POR, x1
@@ -123,6 +124,8 @@ BAD(write_in_alternative, what the function was called with in x1)
 
 GOOD(good_write_in_alternative)
 	READ
+	mov x9, DEFAULT
+	bfi x0, x9, 0, 12
 1:	nop
 2:	WRITE
 	ret
@@ -144,7 +147,7 @@ NONE(write_in_alternative_only)
 
 BAD(alternative_at_entry, what the function was called with in x0 | what the function was called with in x1)
 1:	nop
-2:	WRITE
+2:	CLOSE
 	ret
 	WITH_ALTERNATIVE
 3:	mov x0, x1
@@ -158,7 +161,7 @@ BAD(removed, what the function was called with in x1)
 	mov x2, x0
 	mov x0, x1
 1:	mov x0, x2
-2:	WRITE
+2:	CLOSE
 	ret
 	ALTERNATIVE(1b, 2b, 1b, 1b)
 
@@ -167,7 +170,7 @@ GOOD(alternative_that_jumps)
 	mov x2, x0
 	mov x0, x1
 1:	mov x0, x2
-2:	WRITE
+2:	CLOSE
 	ret
 	WITH_ALTERNATIVE
 3:	b 5f
@@ -184,7 +187,7 @@ BAD(fixup, what the function was called with in x1)
 	mov x0, x1
 1:	ldr x3, [x4]
 	mov x0, x2
-2:	WRITE
+2:	CLOSE
 	ret
 	FIXUP(1b, 2b)
 
@@ -195,7 +198,7 @@ GOOD(bug)
 	cbz x2, 2f
 	mov x0, x1
 1:	brk 0x800
-2:	WRITE
+2:	CLOSE
 	ret
 	BUG(1b, 0)
 
@@ -204,7 +207,7 @@ BAD(warning, what the function was called with in x1)
 	cbz x2, 2f
 	mov x0, x1
 1:	brk 0x800
-2:	WRITE
+2:	CLOSE
 	ret
 	BUG(1b, 1)
 
@@ -213,8 +216,211 @@ BAD(other_trap, what the function was called with in x1)
 	cbz x2, 2f
 	mov x0, x1
 1:	brk 0x900
-2:	WRITE
+2:	CLOSE
 	ret
+
+/* ---- keys: kpkeys is enabled where the register has been written */
+
+	.bss
+	.globl kpkeys_enabled_key, kpkeys_hardened_pgtables_key, another_key
+	.p2align 4
+kpkeys_enabled_key:		.skip 16
+kpkeys_hardened_pgtables_key:	.skip 16
+another_key:			.skip 16
+	.text
+
+GOOD(key_tested_twice)
+1:	nop
+2:	nop
+	ret
+3:	SWITCH(PGTABLES)
+	b 2b
+4:	SWITCH(DEFAULT)
+	ret
+	JUMP_KEY(1b, 3b, kpkeys_enabled_key)
+	JUMP_KEY(2b, 4b, kpkeys_enabled_key)
+
+GOOD(hardened_key_tested_twice)
+1:	nop
+2:	nop
+	ret
+3:	SWITCH(PGTABLES)
+	b 2b
+4:	SWITCH(DEFAULT)
+	ret
+	JUMP_KEY(1b, 3b, kpkeys_hardened_pgtables_key)
+	JUMP_KEY(2b, 4b, kpkeys_hardened_pgtables_key)
+
+/* No jump if it is enabled: the lowest bit says so. */
+GOOD(likely_key)
+1:	b 2f
+	SWITCH(PGTABLES)
+2:	b 3f
+	SWITCH(DEFAULT)
+3:	ret
+	JUMP_KEY(1b, 2b, kpkeys_enabled_key + 1)
+	JUMP_KEY(2b, 3b, kpkeys_enabled_key + 1)
+
+BAD(key_disabled, switches to context 1, and a path to)
+1:	b 2f
+	SWITCH(PGTABLES)
+2:	b 3f
+	SWITCH(DEFAULT)
+3:	ret
+	JUMP_KEY(1b, 2b, kpkeys_enabled_key + 1)
+	JUMP_KEY(2b, 3b, kpkeys_enabled_key)
+
+/* Hardening is not enabled wherever kpkeys is. */
+BAD(key_of_close_is_another, switches to context 1, and a path to)
+1:	nop
+2:	nop
+	ret
+3:	SWITCH(PGTABLES)
+	b 2b
+4:	SWITCH(DEFAULT)
+	ret
+	JUMP_KEY(1b, 3b, kpkeys_enabled_key)
+	JUMP_KEY(2b, 4b, kpkeys_hardened_pgtables_key)
+
+/* On one of the two ways to the switch, the key is not known. */
+BAD(key_tested_on_one_path, switches to context 1, and a path to)
+	cbz x1, 3f
+1:	nop
+2:	nop
+	ret
+3:	SWITCH(PGTABLES)
+	b 2b
+4:	SWITCH(DEFAULT)
+	ret
+	JUMP_KEY(1b, 3b, kpkeys_hardened_pgtables_key)
+	JUMP_KEY(2b, 4b, kpkeys_hardened_pgtables_key)
+
+BAD(key_tested_on_other_path, switches to context 1, and a path to)
+	cbz x1, 1f
+	b 3f
+1:	nop
+2:	nop
+	ret
+3:	SWITCH(PGTABLES)
+	b 2b
+4:	SWITCH(DEFAULT)
+	ret
+	JUMP_KEY(1b, 3b, kpkeys_hardened_pgtables_key)
+	JUMP_KEY(2b, 4b, kpkeys_hardened_pgtables_key)
+
+BAD(key_opens_if_disabled, switches to context 1, and a path to)
+1:	nop
+	SWITCH(PGTABLES)
+2:	nop
+3:	ret
+4:	SWITCH(DEFAULT)
+	ret
+	JUMP_KEY(1b, 3b, kpkeys_hardened_pgtables_key)
+	JUMP_KEY(2b, 4b, kpkeys_hardened_pgtables_key)
+
+GOOD(key_of_close)
+	SWITCH(PGTABLES)
+1:	nop
+	ret
+2:	SWITCH(DEFAULT)
+	ret
+	JUMP_KEY(1b, 2b, kpkeys_enabled_key)
+
+/* Between the two tests, the section has gone on with it enabled. */
+GOOD(key_tested_after_switch)
+	SWITCH(PGTABLES)
+1:	nop
+	b 4f
+2:	nop
+	ret
+3:	b 2b
+4:	SWITCH(DEFAULT)
+	ret
+	JUMP_KEY(1b, 3b, kpkeys_hardened_pgtables_key)
+	JUMP_KEY(2b, 4b, kpkeys_hardened_pgtables_key)
+
+BAD(another_key_tested, switches to context 1, and a path to)
+1:	nop
+2:	nop
+	ret
+3:	SWITCH(PGTABLES)
+	b 2b
+4:	SWITCH(DEFAULT)
+	ret
+	JUMP_KEY(1b, 3b, another_key)
+	JUMP_KEY(2b, 4b, another_key)
+
+/* ---- what sections end in */
+
+GOOD(ends_in_bug)
+	SWITCH(PGTABLES)
+	cbz x1, 1f
+	SWITCH(DEFAULT)
+	ret
+1:	brk 0x800
+2:	ret
+	BUG(1b, 0)
+
+GOOD(ends_in_last_bug)
+	SWITCH(PGTABLES)
+	cbz x1, 1f
+	SWITCH(DEFAULT)
+	ret
+1:	brk 0x800
+	BUG(1b, 0)
+	.type right_behind, %function
+right_behind:
+	ret
+
+BAD(ends_in_warning, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	cbz x1, 1f
+	SWITCH(DEFAULT)
+	ret
+1:	brk 0x800
+	ret
+	BUG(1b, 1)
+
+/* Each of the two may be there. */
+BAD(closed_in_alternative, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	READ
+	mov x9, DEFAULT
+	bfi x0, x9, 0, 12
+1:	nop
+2:	ret
+	WITH_ALTERNATIVE
+3:	msr POR, x0
+4:
+	END_ALTERNATIVE
+	ALTERNATIVE(1b, 2b, 3b, 4b)
+
+BAD(alternative_calls, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	cbz x1, 1f
+	SWITCH(DEFAULT)
+	ret
+1:	nop
+2:	ret
+	WITH_ALTERNATIVE
+3:	bl static_branch
+4:
+	END_ALTERNATIVE
+	ALTERNATIVE(1b, 2b, 3b, 4b)
+
+GOOD(closed_after_fixup)
+	SWITCH(PGTABLES)
+1:	ldr x3, [x4]
+2:	SWITCH(DEFAULT)
+	ret
+	FIXUP(1b, 2b)
+
+BAD(not_closed_after_fixup, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+1:	ldr x3, [x4]
+	SWITCH(DEFAULT)
+2:	ret
+	FIXUP(1b, 2b)
 
 	.section .altinstructions, "a"
 	.globl __alt_instructions_end

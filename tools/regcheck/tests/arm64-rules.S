@@ -4,9 +4,9 @@
 
 /* ---- contexts */
 
-GOOD(switch_and_restore)
+GOOD(switch_and_close)
 	SWITCH(PGTABLES)
-	RESTORE
+	CLOSE_OLD
 	ret
 
 GOOD(switch_and_default)
@@ -19,17 +19,19 @@ GOOD(default_only)
 	ret
 
 GOOD(named)
+	mov x9, DEFAULT
 	mrs x0, s3_0_c10_c2_4
+	bfi x0, x9, 0, 12
 	msr S3_0_C10_C2_4, x0
 	ret
 
-BAD(never_back, switches to context 1 and never back)
+BAD(never_back, switches to context 1, and a path to never_back+0x1c does not switch back)
 	SWITCH(PGTABLES)
 	ret
 
 BAD(no_such_context, the register with bits 0xfff set to 0x17, as in no context)
 	SWITCH(0x17)
-	RESTORE
+	CLOSE_OLD
 	ret
 
 BAD(bits_of_others, the register with bits 0xffff set to 0x157, as in no context)
@@ -55,9 +57,75 @@ BAD(bit_cleared, the register with bits 0x40 set to 0x0, as in no context)
 	WRITE
 	ret
 
+/* Without a switch if nothing is to be changed, as compilers make it. */
+#define IF_NOT(ctx, end)							\
+	READ; mov x19, x0; and x0, x0, ~MASK; mov x9, ctx; orr x0, x0, x9;	\
+	cmp x19, x0; b.eq end; WRITE
+
+/* ---- values that were read earlier */
+
+BAD(read_and_written, a saved value of the register)
+	READ
+	WRITE
+	ret
+
+BAD(restore, a saved value of the register)
+	SWITCH(PGTABLES)
+	RESTORE
+	ret
+
+BAD(restore_from_stack, a saved value of the register)
+	SWITCH(PGTABLES)
+	str x19, [sp, 16]
+	ldr x0, [sp, 16]
+	WRITE
+	ret
+
+BAD(restore_if_needed, a saved value of the register | switches to context 1, and a path to)
+	IF_NOT(PGTABLES, 1f)
+	cmp x19, x0
+	b.eq 1f
+	RESTORE
+1:	ret
+
+/* Bits that are not managed, in a register of the machine all the time. */
+GOOD(unmanaged_bits_read_before)
+	READ
+	and x19, x0, ~MASK
+	mov x9, PGTABLES
+	orr x0, x19, x9
+	WRITE
+	mov x9, DEFAULT
+	orr x0, x9, x19
+	WRITE
+	ret
+
+BAD(unmanaged_bits_on_stack, context 0, but the bits that kpkeys does not manage have been saved)
+	SWITCH(PGTABLES)
+	str x19, [sp, 16]
+	ldr x0, [sp, 16]
+	CLOSE
+	ret
+
+BAD(unmanaged_bits_over_call, context 0, but the bits that kpkeys does not manage have been saved)
+	SWITCH(PGTABLES)
+	bl switch_and_close
+	CLOSE_OLD
+	ret
+
+BAD(context_on_stack, context 1, but the bits that kpkeys does not manage have been saved)
+	READ
+	mov x9, PGTABLES
+	bfi x0, x9, 0, 12
+	str x0, [sp, 16]
+	ldr x0, [sp, 16]
+	WRITE
+	SWITCH(DEFAULT)
+	ret
+
 /* ---- what is no context */
 
-BAD(inval, a constant, 0xffffffffffffffff)
+BAD(all_bits, a constant, 0xffffffffffffffff)
 	mov x0, -1
 	WRITE
 	ret
@@ -89,7 +157,7 @@ BAD(argument_on_stack, what the function was called with on the stack)
 BAD(argument_saved, what the function was called with in x19)
 	stp x29, x30, [sp, -32]!
 	stp x19, x20, [sp, 16]
-	bl switch_and_restore
+	bl switch_and_close
 	ldr x0, [sp, 16]
 	WRITE
 	ldp x19, x20, [sp, 16]
@@ -129,7 +197,7 @@ BAD(memory_in_context, combined with what is no constant)
 	ret
 
 BAD(call_result, what a call returned or left behind)
-	bl switch_and_restore
+	bl switch_and_close
 	WRITE
 	ret
 
@@ -143,96 +211,7 @@ NONE(el12)
 	msr s3_5_c10_c2_4, x1
 	ret
 
-/* ---- comparisons with INVAL, which would be open */
-
-GOOD(compared)
-	mov x19, -1
-	cbz x1, 1f
-	SWITCH(PGTABLES)
-1:	cmn x19, 1
-	b.eq 2f
-	RESTORE
-2:	ret
-
-GOOD(compared_and_jumped)
-	mov x19, -1
-	cbz x1, 1f
-	SWITCH(PGTABLES)
-1:	cmn x19, 1
-	b.ne 2f
-	ret
-2:	RESTORE
-	ret
-
-BAD(not_compared, a constant, 0xffffffffffffffff)
-	mov x19, -1
-	cbz x1, 1f
-	SWITCH(PGTABLES)
-1:	RESTORE
-	ret
-
-BAD(compared_the_other_way, a constant, 0xffffffffffffffff)
-	mov x19, -1
-	cbz x1, 1f
-	SWITCH(PGTABLES)
-1:	cmn x19, 1
-	b.ne 2f
-	RESTORE
-2:	ret
-
-BAD(compared_with_another, a constant, 0xffffffffffffffff)
-	mov x19, -1
-	cbz x1, 1f
-	SWITCH(PGTABLES)
-1:	cmn x19, 2
-	b.eq 2f
-	RESTORE
-2:	ret
-
-BAD(another_compared, a constant, 0xffffffffffffffff)
-	mov x19, -1
-	cbz x1, 1f
-	SWITCH(PGTABLES)
-1:	cmn x20, 1
-	b.eq 2f
-	RESTORE
-2:	ret
-
-BAD(half_compared, a constant, 0xffffffffffffffff)
-	mov x19, -1
-	cbz x1, 1f
-	SWITCH(PGTABLES)
-1:	cmn w19, 1
-	b.eq 2f
-	RESTORE
-2:	ret
-
-BAD(compared_for_less, a constant, 0xffffffffffffffff)
-	mov x19, -1
-	cbz x1, 1f
-	SWITCH(PGTABLES)
-1:	cmn x19, 1
-	b.lt 2f
-	RESTORE
-2:	ret
-
-BAD(comparison_skipped, a constant, 0xffffffffffffffff)
-	mov x19, -1
-	cmp x1, 0
-	b.eq 1f
-	SWITCH(PGTABLES)
-	cmn x19, 1
-1:	b.eq 2f
-	RESTORE
-2:	ret
-
-BAD(compared_argument, what the function was called with in x1)
-	cmn x1, 1
-	b.eq 1f
-	msr POR, x1
-1:	ret
-
-/* ---- paths */
+/* ---- paths of a value */
 
 GOOD(two_contexts)
 	READ
@@ -251,26 +230,26 @@ BAD(wrong_on_one_path, what the function was called with in x1)
 	READ
 	tbz x1, 3, 1f
 	mov x0, x1
-1:	WRITE
+1:	CLOSE
 	ret
 
 BAD(wrong_on_tbz, what the function was called with in x1)
 	mov x0, x1
 	tbnz x1, 3, 1f
 	READ
-1:	WRITE
+1:	CLOSE
 	ret
 
 BAD(wrong_on_jump, what the function was called with in x1)
 	mov x0, x1
 	cbnz x1, 1f
 	READ
-1:	WRITE
+1:	CLOSE
 	ret
 
 BAD(wrong_in_loop, what the function was called with in x1)
 	READ
-1:	WRITE
+1:	CLOSE
 	mov x0, x1
 	subs x2, x2, 1
 	b.ne 1b
@@ -280,14 +259,14 @@ BAD(behind_ret, the result of code that nothing seems to jump to)
 	READ
 	ret
 	mov x0, x0
-	WRITE
+	CLOSE
 	ret
 
 BAD(behind_padding, in code that nothing seems to jump to)
 	READ
 	ret
 	nop
-	WRITE
+	CLOSE
 	ret
 
 /* What ends in a jump or a return is no way to what is behind it. */
@@ -297,20 +276,390 @@ GOOD(behind_jump)
 	b 1f
 2:	mov x0, x1
 	ret
-1:	WRITE
+1:	CLOSE
 	ret
 
 GOOD(jump_table)
 	READ
 	br x1
 	bti j
-	WRITE
+	CLOSE
 	ret
 
 BAD(jump_table_wrong, what the function was called with in x0)
 	br x1
 	bti j
-	WRITE
+	CLOSE
+	ret
+
+/* ---- paths from a switch to the end */
+
+GOOD(closed_on_both_paths)
+	SWITCH(PGTABLES)
+	cbz x1, 1f
+	SWITCH(DEFAULT)
+	ret
+1:	SWITCH(DEFAULT)
+	ret
+
+BAD(close_skipped, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	cbz x1, 1f
+	SWITCH(DEFAULT)
+1:	ret
+
+BAD(close_in_loop_only, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+1:	subs x1, x1, 1
+	b.mi 2f
+	SWITCH(DEFAULT)
+	b 1b
+2:	ret
+
+GOOD(loop_closed)
+	SWITCH(PGTABLES)
+1:	str xzr, [x2], 8
+	subs x1, x1, 1
+	b.pl 1b
+	SWITCH(DEFAULT)
+	ret
+
+/* Two conditions that are the same depend on memory. */
+BAD(same_condition, switches to context 1, and a path to)
+	ldr x1, [sp, 16]
+	cbz x1, 1f
+	SWITCH(PGTABLES)
+1:	ldr x1, [sp, 16]
+	cbz x1, 2f
+	SWITCH(DEFAULT)
+2:	ret
+
+/* What is open already stays open, and is not this function's. */
+GOOD(nested)
+	READ
+	and x0, x0, MASK
+	cmp x0, PGTABLES
+	b.eq 1f
+	SWITCH(PGTABLES)
+	str xzr, [x1]
+	SWITCH(DEFAULT)
+	ret
+1:	str xzr, [x1]
+	ret
+
+BAD(nested_and_joined, switches to context 1, and a path to)
+	READ
+	and x0, x0, MASK
+	cmp x0, PGTABLES
+	b.eq 1f
+	SWITCH(PGTABLES)
+1:	str xzr, [x1]
+	READ
+	and x0, x0, MASK
+	cmp x0, PGTABLES
+	b.eq 2f
+	SWITCH(DEFAULT)
+2:	ret
+
+GOOD(closed_if_open)
+	IF_NOT(PGTABLES, 1f)
+1:	str xzr, [x1]
+	IF_NOT(DEFAULT, 2f)
+2:	ret
+
+GOOD(closed_unless_equal)
+	SWITCH(PGTABLES)
+	READ
+	mov x9, DEFAULT
+	mov x1, x0
+	bfi x0, x9, 0, 12
+	cmp x0, x1
+	b.ne 1f
+	ret
+1:	WRITE
+	ret
+
+GOOD(closed_until_it_is)
+	SWITCH(PGTABLES)
+1:	READ
+	and x1, x0, MASK
+	cmp x1, DEFAULT
+	b.eq 2f
+	CLOSE
+	b 1b
+2:	ret
+
+BAD(compared_the_other_way, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	READ
+	and x0, x0, MASK
+	cmp x0, DEFAULT
+	b.ne 1f
+	SWITCH(DEFAULT)
+1:	ret
+
+BAD(compared_with_another, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	READ
+	and x0, x0, MASK
+	cmp x0, TEST
+	b.eq 1f
+	SWITCH(DEFAULT)
+1:	ret
+
+BAD(part_compared, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	READ
+	and x0, x0, 0x1ff
+	cmp x0, DEFAULT
+	b.eq 1f
+	SWITCH(DEFAULT)
+1:	ret
+
+BAD(shift_compared, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	READ
+	and x0, x0, MASK
+	mov x1, DEFAULT
+	cmp x0, x1, lsl 1
+	b.eq 1f
+	SWITCH(DEFAULT)
+1:	ret
+
+BAD(set_bits_compared, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	READ
+	mov x9, DEFAULT
+	bfi x0, x9, 0, 12
+	and x0, x0, MASK
+	cmp x0, DEFAULT
+	b.eq 1f
+	SWITCH(DEFAULT)
+1:	ret
+
+BAD(compared_for_less, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	READ
+	and x0, x0, MASK
+	cmp x0, DEFAULT
+	b.lt 1f
+	SWITCH(DEFAULT)
+1:	ret
+
+BAD(compared_with_negative, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	READ
+	and x0, x0, MASK
+	cmn x0, DEFAULT
+	b.eq 1f
+	SWITCH(DEFAULT)
+1:	ret
+
+BAD(compared_for_not_less, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	READ
+	and x0, x0, MASK
+	cmp x0, DEFAULT
+	b.lt 1f
+	ret
+1:	SWITCH(DEFAULT)
+	ret
+
+BAD(old_value_compared, switches to context 1, and a path to)
+	READ
+	and x2, x0, MASK
+	SWITCH(PGTABLES)
+	cmp x2, DEFAULT
+	b.eq 1f
+	SWITCH(DEFAULT)
+1:	ret
+
+BAD(saved_value_compared, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	READ
+	and x0, x0, MASK
+	str x0, [sp, 16]
+	ldr x0, [sp, 16]
+	cmp x0, DEFAULT
+	b.eq 1f
+	SWITCH(DEFAULT)
+1:	ret
+
+BAD(value_compared_after_call, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	READ
+	and x20, x0, MASK
+	bl unknown
+	cmp x20, DEFAULT
+	b.eq 1f
+	SWITCH(DEFAULT)
+1:	ret
+
+BAD(argument_compared, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	cmp x1, DEFAULT
+	b.eq 1f
+	SWITCH(DEFAULT)
+1:	ret
+
+BAD(argument_or_register_compared, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	READ
+	cbz x2, 1f
+	mov x0, x1
+1:	and x0, x0, MASK
+	cmp x0, DEFAULT
+	b.eq 2f
+	SWITCH(DEFAULT)
+2:	ret
+
+BAD(comparison_skipped, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	READ
+	and x0, x0, MASK
+	cmp x1, x2
+	b.lt 1f
+	cmp x0, DEFAULT
+1:	b.eq 2f
+	SWITCH(DEFAULT)
+2:	ret
+
+/* The first is closed by the second, which is not. */
+BAD(second_not_closed, switches to context 2, and a path to)
+	SWITCH(PGTABLES)
+	SWITCH(TEST)
+	ret
+
+BAD(either_not_closed, switches to context 1, 2, and a path to)
+	READ
+	and x0, x0, ~MASK
+	mov x2, PGTABLES
+	mov x3, TEST
+	cbz x1, 1f
+	orr x0, x0, x2
+	b 2f
+1:	orr x0, x0, x3
+2:	WRITE
+	ret
+
+BAD(tail_call, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	b switch_and_close
+
+BAD(tail_call_elsewhere, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	b unknown
+
+BAD(tail_call_on_one_path, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	cbz x1, unknown
+	SWITCH(DEFAULT)
+	ret
+
+BAD(tail_call_of_pointer, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	br x1
+
+GOOD(closed_in_jump_table)
+	SWITCH(PGTABLES)
+	br x1
+	bti j
+	SWITCH(DEFAULT)
+	ret
+
+BAD(not_closed_in_jump_table, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	br x1
+	bti j
+	SWITCH(DEFAULT)
+	ret
+	bti j
+	ret
+
+/* Padding is no target. */
+GOOD(padding_in_jump_table)
+	SWITCH(PGTABLES)
+	br x1
+	bti j
+	SWITCH(DEFAULT)
+	cbz x1, 1f
+	b 2f
+	nop
+1:	ret
+2:	ret
+
+BAD(runs_on, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	nop
+FUNC(next)
+	ret
+
+BAD(exception_return, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	eret
+	SWITCH(DEFAULT)
+	ret
+
+GOOD(ends_in_panic)
+	SWITCH(PGTABLES)
+	cbz x1, 1f
+	SWITCH(DEFAULT)
+	b 2f
+1:	bl panic
+2:	ret
+
+BAD(ends_in_call, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	cbz x1, 1f
+	SWITCH(DEFAULT)
+	b 2f
+1:	bl unknown
+2:	ret
+
+BAD(ends_in_call_of_pointer, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	cbz x1, 1f
+	SWITCH(DEFAULT)
+	b 2f
+1:	blr x1
+2:	ret
+
+GOOD(ends_in_last_call)
+	SWITCH(PGTABLES)
+	cbz x1, 1f
+	SWITCH(DEFAULT)
+	ret
+1:	bl unknown
+	nop
+
+GOOD(closed_in_cold)
+	SWITCH(PGTABLES)
+	cbnz x1, closed_in_cold.cold
+1:	SWITCH(DEFAULT)
+	ret
+FUNC(closed_in_cold.cold)
+	SWITCH(DEFAULT)
+	ret
+
+BAD(not_closed_in_cold, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	cbnz x1, not_closed_in_cold.cold
+	SWITCH(DEFAULT)
+	ret
+FUNC(not_closed_in_cold.cold)
+	ret
+
+BAD(opened_in_cold.cold, switches to context 1, and a path to opened_in_cold+0x)
+	SWITCH(PGTABLES)
+	b 1f
+GOOD(opened_in_cold)
+	SWITCH(DEFAULT)
+	cbnz x1, opened_in_cold.cold
+1:	ret
+
+FUNC(panic)
+	ret
+FUNC(unknown)
 	ret
 
 /* ---- parts */
@@ -318,14 +667,14 @@ BAD(jump_table_wrong, what the function was called with in x0)
 GOOD(with_cold)
 	READ
 	cbnz x1, with_cold.cold
-	WRITE
+	CLOSE
 	ret
 FUNC(with_cold.cold)
-	WRITE
+	CLOSE
 	ret
 
 BAD(clone.constprop.0, what the function was called with in x0)
-	WRITE
+	CLOSE
 	ret
 
 /* ---- the list */
@@ -337,6 +686,11 @@ LISTED(listed_argument)
 
 LISTED(listed_never_back)
 	SWITCH(PGTABLES)
+	ret
+
+LISTED(listed_restore)
+	SWITCH(PGTABLES)
+	RESTORE
 	ret
 
 LISTED(listed_clone.isra.0)

@@ -14,9 +14,11 @@
 #define READ		mrs x0, POR
 #define WRITE		msr POR, x0; isb
 
-/* The old value is in x19 then. */
+/* CLOSE takes the value from x0. SWITCH() leaves the old one in x19, for RESTORE and CLOSE_OLD. */
 #define SWITCH(ctx)	READ; mov x19, x0; and x0, x0, ~MASK; mov x9, ctx; orr x0, x0, x9; WRITE
 #define RESTORE		msr POR, x19; isb
+#define CLOSE		and x0, x0, ~MASK; mov x9, DEFAULT; orr x0, x0, x9; WRITE
+#define CLOSE_OLD	mov x0, x19; CLOSE
 
 #define THROUGH(reg, ...)	READ; mov reg, x0; __VA_ARGS__; msr POR, reg; ret
 #define SLOT			[sp, 32]

@@ -5,7 +5,8 @@
  *   GOOD(name)			nothing
  *   NONE(name)			nothing: it has no write
  *   BAD(name, text | text)	findings: one at least with each text, and none with neither
- *   KEEPS(reg, insn)		@reg is the same after @insn; CHANGES(reg, insn): it is not
+ *   KEEPS(reg, insn)		@reg is the same after @insn: the finding is that a saved value is
+ *				written; CHANGES(reg, insn): there is another finding
  *   SLOT_KEEPS(insn)		the same for the slot that SLOT names; SLOT_CHANGES(insn)
  *   LISTED(name)		as BAD(), of a function that is in the list
  */

@@ -46,7 +46,7 @@ GOOD(byte_and_or)
 	and $0xc0, %al
 	or $PGTABLES, %al
 	WRITE
-	RESTORE
+	CLOSE_OLD
 	ret
 
 GOOD(byte_mov)
@@ -88,10 +88,10 @@ BAD(cmov_good_or_bad, what the function was called with in %rdi)
 	mov %edi, %ebx
 	cmp $1, %esi
 	cmove %eax, %ebx
-	RESTORE
+	CLOSE_OLD
 	ret
 
-GOOD(inval_of_or)
+BAD(all_bits_of_or, a constant, 0xffffffff)
 	or $-1, %eax
 	WRITE
 	ret

@@ -24,9 +24,11 @@
 #define WRITE		xor %ecx, %ecx; xor %edx, %edx; wrpkru
 #endif
 
-/* The old value is in %ebx then. */
+/* CLOSE takes the value from %eax. SWITCH() leaves the old one in %ebx, for RESTORE and CLOSE_OLD. */
 #define SWITCH(ctx)	READ; mov %eax, %ebx; and $KEEP, %eax; or $ctx, %eax; WRITE
 #define RESTORE		mov %ebx, %eax; WRITE
+#define CLOSE		and $KEEP, %eax; or $DEFAULT, %eax; WRITE
+#define CLOSE_OLD	mov %ebx, %eax; CLOSE
 
 #define THROUGH(reg, ...)	READ; mov %rax, %reg; __VA_ARGS__; mov %reg, %rax; WRITE; ret
 #define SLOT			0x20(%rsp)

@@ -4,7 +4,8 @@
 #include "x86.h"
 
 /* struct jump_entry, exception_table_entry, alt_instr and bug_entry */
-#define JUMP(from, to)		.pushsection __jump_table, "aw"; .long from - ., to - .; .quad 0; .popsection
+#define JUMP(from, to)		.pushsection __jump_table, "aw"; .balign 8; .long from - ., to - .; .quad 0; .popsection
+#define JUMP_KEY(from, to, key)	.pushsection __jump_table, "aw"; .balign 8; .long from - ., to - .; .quad key - .; .popsection
 #define FIXUP(from, to)		.pushsection __ex_table, "a"; .long from - ., to - ., 0; .popsection
 #define BUG(addr, flags)	.pushsection __bug_table, "aw"; .long addr - ., 0; .value 0, flags; .popsection
 #define ALTERNATIVE(old, old_end, new, new_end)						\
@@ -28,7 +29,7 @@ __alt_instructions:
 GOOD(static_branch)
 	READ
 1:	NOP5
-	WRITE
+	CLOSE
 	ret
 2:	SWITCH(DEFAULT)
 	ret
@@ -40,7 +41,7 @@ BAD(static_branch_taken, what the function was called with in %rdi)
 	mov %edi, %eax
 1:	NOP5
 	mov %esi, %eax
-2:	WRITE
+2:	CLOSE
 	ret
 	JUMP(1b, 2b)
 
@@ -48,7 +49,7 @@ BAD(static_branch_not_taken, what the function was called with in %rdi)
 	READ
 1:	.byte 0x66, 0x90
 	mov %edi, %eax
-2:	WRITE
+2:	CLOSE
 	ret
 	JUMP(1b, 2b)
 
@@ -56,7 +57,7 @@ BAD(static_jump_not_taken, what the function was called with in %rdi)
 	READ
 1:	jmp 2f
 	mov %edi, %eax
-2:	WRITE
+2:	CLOSE
 	ret
 	JUMP(1b, 2b)
 
@@ -65,7 +66,7 @@ BAD(static_jump_not_taken, what the function was called with in %rdi)
 GOOD(alternative)
 	READ
 1:	NOP5
-2:	WRITE
+2:	CLOSE
 	ret
 	WITH_ALTERNATIVE
 3:	mov %edi, %esi
@@ -77,7 +78,7 @@ GOOD(alternative)
 BAD(alternative_wrong, what the function was called with in %rdi)
 	READ
 1:	NOP5
-2:	WRITE
+2:	CLOSE
 	ret
 	WITH_ALTERNATIVE
 3:	nop
@@ -89,7 +90,7 @@ BAD(alternative_wrong, what the function was called with in %rdi)
 BAD(original_wrong, what the function was called with in %rdi)
 	READ
 1:	mov %edi, %eax
-2:	WRITE
+2:	CLOSE
 	ret
 	WITH_ALTERNATIVE
 3:	nop
@@ -103,7 +104,7 @@ BAD(write_in_alternative, what the function was called with in %rdi)
 	mov %edi, %eax
 1:	NOP5
 2:	READ
-	WRITE
+	CLOSE
 	ret
 	WITH_ALTERNATIVE
 3:	wrmsrns
@@ -113,7 +114,7 @@ BAD(write_in_alternative, what the function was called with in %rdi)
 
 BAD(alternative_at_entry, what the function was called with in %rax | called with in %rdi)
 1:	NOP5
-2:	WRITE
+2:	CLOSE
 	ret
 	WITH_ALTERNATIVE
 3:	mov %edi, %eax
@@ -126,7 +127,7 @@ BAD(removed, what the function was called with in %rdi)
 	mov %eax, %esi
 	mov %edi, %eax
 1:	mov %esi, %eax
-2:	WRITE
+2:	CLOSE
 	ret
 	ALTERNATIVE(1b, 2b, 1b, 1b)
 
@@ -135,7 +136,7 @@ GOOD(alternative_that_jumps)
 	mov %eax, %esi
 	mov %edi, %eax
 1:	mov %esi, %eax
-2:	WRITE
+2:	CLOSE
 	ret
 5:	ret
 	WITH_ALTERNATIVE
@@ -152,7 +153,7 @@ BAD(fixup, what the function was called with in %rdi)
 	mov %edi, %eax
 1:	mov (%rdx), %edx
 	mov %esi, %eax
-2:	WRITE
+2:	CLOSE
 	ret
 	FIXUP(1b, 2b)
 
@@ -164,7 +165,7 @@ GOOD(bug)
 	je 2f
 	mov %edi, %eax
 1:	ud2
-2:	WRITE
+2:	CLOSE
 	ret
 	BUG(1b, 0)
 
@@ -174,7 +175,7 @@ BAD(warning, what the function was called with in %rdi)
 	je 2f
 	mov %edi, %eax
 1:	ud2
-2:	WRITE
+2:	CLOSE
 	ret
 	BUG(1b, 1)
 
@@ -182,9 +183,218 @@ GOOD(kept_by_warning)
 	READ
 	mov %eax, %ebx
 1:	ud2
-	RESTORE
+	CLOSE_OLD
 	ret
 	BUG(1b, 1)
+
+/* ---- keys: kpkeys is enabled where the register has been written */
+
+	.bss
+	.globl kpkeys_enabled_key, kpkeys_hardened_pgtables_key, another_key
+	.p2align 4
+kpkeys_enabled_key:		.skip 16
+kpkeys_hardened_pgtables_key:	.skip 16
+another_key:			.skip 16
+	.text
+
+GOOD(key_tested_twice)
+1:	NOP5
+2:	NOP5
+	ret
+3:	SWITCH(PGTABLES)
+	jmp 2b
+4:	SWITCH(DEFAULT)
+	ret
+	JUMP_KEY(1b, 3b, kpkeys_enabled_key)
+	JUMP_KEY(2b, 4b, kpkeys_enabled_key)
+
+GOOD(hardened_key_tested_twice)
+1:	NOP5
+2:	NOP5
+	ret
+3:	SWITCH(PGTABLES)
+	jmp 2b
+4:	SWITCH(DEFAULT)
+	ret
+	JUMP_KEY(1b, 3b, kpkeys_hardened_pgtables_key)
+	JUMP_KEY(2b, 4b, kpkeys_hardened_pgtables_key)
+
+/* No jump if it is enabled: the lowest bit says so. */
+GOOD(likely_key)
+1:	jmp 2f
+	SWITCH(PGTABLES)
+2:	jmp 3f
+	SWITCH(DEFAULT)
+3:	ret
+	JUMP_KEY(1b, 2b, kpkeys_enabled_key + 1)
+	JUMP_KEY(2b, 3b, kpkeys_enabled_key + 1)
+
+BAD(key_disabled, switches to context 1, and a path to)
+1:	jmp 2f
+	SWITCH(PGTABLES)
+2:	jmp 3f
+	SWITCH(DEFAULT)
+3:	ret
+	JUMP_KEY(1b, 2b, kpkeys_enabled_key + 1)
+	JUMP_KEY(2b, 3b, kpkeys_enabled_key)
+
+/* Hardening is not enabled wherever kpkeys is. */
+BAD(key_of_close_is_another, switches to context 1, and a path to)
+1:	NOP5
+2:	NOP5
+	ret
+3:	SWITCH(PGTABLES)
+	jmp 2b
+4:	SWITCH(DEFAULT)
+	ret
+	JUMP_KEY(1b, 3b, kpkeys_enabled_key)
+	JUMP_KEY(2b, 4b, kpkeys_hardened_pgtables_key)
+
+/* On one of the two ways to the switch, the key is not known. */
+BAD(key_tested_on_one_path, switches to context 1, and a path to)
+	test %edi, %edi
+	je 3f
+1:	NOP5
+2:	NOP5
+	ret
+3:	SWITCH(PGTABLES)
+	jmp 2b
+4:	SWITCH(DEFAULT)
+	ret
+	JUMP_KEY(1b, 3b, kpkeys_hardened_pgtables_key)
+	JUMP_KEY(2b, 4b, kpkeys_hardened_pgtables_key)
+
+BAD(key_tested_on_other_path, switches to context 1, and a path to)
+	test %edi, %edi
+	je 1f
+	jmp 3f
+1:	NOP5
+2:	NOP5
+	ret
+3:	SWITCH(PGTABLES)
+	jmp 2b
+4:	SWITCH(DEFAULT)
+	ret
+	JUMP_KEY(1b, 3b, kpkeys_hardened_pgtables_key)
+	JUMP_KEY(2b, 4b, kpkeys_hardened_pgtables_key)
+
+BAD(key_opens_if_disabled, switches to context 1, and a path to)
+1:	NOP5
+	SWITCH(PGTABLES)
+2:	NOP5
+3:	ret
+4:	SWITCH(DEFAULT)
+	ret
+	JUMP_KEY(1b, 3b, kpkeys_hardened_pgtables_key)
+	JUMP_KEY(2b, 4b, kpkeys_hardened_pgtables_key)
+
+GOOD(key_of_close)
+	SWITCH(PGTABLES)
+1:	NOP5
+	ret
+2:	SWITCH(DEFAULT)
+	ret
+	JUMP_KEY(1b, 2b, kpkeys_enabled_key)
+
+/* Between the two tests, the section has gone on with it enabled. */
+GOOD(key_tested_after_switch)
+	SWITCH(PGTABLES)
+1:	NOP5
+	jmp 4f
+2:	NOP5
+	ret
+3:	jmp 2b
+4:	SWITCH(DEFAULT)
+	ret
+	JUMP_KEY(1b, 3b, kpkeys_hardened_pgtables_key)
+	JUMP_KEY(2b, 4b, kpkeys_hardened_pgtables_key)
+
+BAD(another_key_tested, switches to context 1, and a path to)
+1:	NOP5
+2:	NOP5
+	ret
+3:	SWITCH(PGTABLES)
+	jmp 2b
+4:	SWITCH(DEFAULT)
+	ret
+	JUMP_KEY(1b, 3b, another_key)
+	JUMP_KEY(2b, 4b, another_key)
+
+/* ---- what sections end in */
+
+GOOD(ends_in_bug)
+	SWITCH(PGTABLES)
+	test %edi, %edi
+	je 1f
+	SWITCH(DEFAULT)
+	ret
+1:	ud2
+2:	ret
+	BUG(1b, 0)
+
+GOOD(ends_in_last_bug)
+	SWITCH(PGTABLES)
+	test %edi, %edi
+	je 1f
+	SWITCH(DEFAULT)
+	ret
+1:	ud2
+	BUG(1b, 0)
+	.type right_behind, %function
+right_behind:
+	ret
+
+BAD(ends_in_warning, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	test %edi, %edi
+	je 1f
+	SWITCH(DEFAULT)
+	ret
+1:	ud2
+	ret
+	BUG(1b, 1)
+
+/* Each of the two may be there. */
+BAD(closed_in_alternative, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	READ
+	and $KEEP, %eax
+	or $DEFAULT, %eax
+1:	NOP5
+2:	ret
+	WITH_ALTERNATIVE
+3:	wrmsrns
+4:
+	END_ALTERNATIVE
+	ALTERNATIVE(1b, 2b, 3b, 4b)
+
+BAD(alternative_calls, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	test %edi, %edi
+	je 1f
+	SWITCH(DEFAULT)
+	ret
+1:	NOP5
+2:	ret
+	WITH_ALTERNATIVE
+3:	call static_branch
+4:
+	END_ALTERNATIVE
+	ALTERNATIVE(1b, 2b, 3b, 4b)
+
+GOOD(closed_after_fixup)
+	SWITCH(PGTABLES)
+1:	mov (%rdx), %edx
+2:	SWITCH(DEFAULT)
+	ret
+	FIXUP(1b, 2b)
+
+BAD(not_closed_after_fixup, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+1:	mov (%rdx), %edx
+	SWITCH(DEFAULT)
+2:	ret
+	FIXUP(1b, 2b)
 
 	.section .altinstructions, "a"
 	.globl __alt_instructions_end

@@ -49,11 +49,13 @@ BAD(msr_of_memory, perhaps; what selects the register is memory, (%rdi))
 	wrmsr
 	ret
 
-GOOD(not_serializing_and_restore)
+GOOD(not_serializing_and_close)
 	READ
 	mov %eax, %ebx
+	and $KEEP, %eax
+	or $PGTABLES, %eax
 	wrmsrns
-	RESTORE
+	CLOSE_OLD
 	ret
 
 BAD(not_serializing, what the function was called with in %rdi)
@@ -66,7 +68,7 @@ BAD(not_serializing, what the function was called with in %rdi)
 BAD(read_from_another, another MSR)
 	mov $0x10, %ecx
 	rdmsr
-	WRITE
+	CLOSE
 	ret
 
 BAD(read_from_two, another MSR)
@@ -75,23 +77,23 @@ BAD(read_from_two, another MSR)
 	je 1f
 	mov $0x6e1, %ecx
 1:	rdmsr
-	WRITE
+	CLOSE
 	ret
 
 BAD(read_from_unknown, another MSR)
 	mov %edi, %ecx
 	rdmsr
-	WRITE
+	CLOSE
 	ret
 
 BAD(read_high, the result of rdmsr)
 	READ
 	mov %edx, %eax
-	WRITE
+	CLOSE
 	ret
 
 BAD(read_pkru, the result of rdpkru)
 	xor %ecx, %ecx
 	rdpkru
-	WRITE
+	CLOSE
 	ret
