@@ -29,6 +29,12 @@ deps_table() {
 	git) echo "git git --version" ;;
 	source) printf '%s\n' "python3 python3 -c 1" "xz-utils xz --version" ;;
 	test) echo "sparse sparse --version" ;;
+	model) cat <<-'END'
+		gcc       gcc --version
+		libc6-dev printf 'int main(){return 0;}' | gcc -static -xc - -o /dev/null
+		spin      spin -V
+		END
+		;;
 	emulate) echo "qemu-system-x86 qemu-system-x86_64 --version" ;;
 	qemu) cat <<-'END'
 		patch                 patch --version
