@@ -8,6 +8,5 @@ void set_from_module(unsigned long *entry);
 
 void set_from_module(unsigned long *entry)
 {
-	guard(kpkeys_hardened_pgtables)();
-	*entry = 0;
+	kpkeys_pgtables_write(*entry = 0);
 }

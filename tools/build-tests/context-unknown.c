@@ -2,9 +2,9 @@
 /* must not build: unknown kpkeys context */
 #include <linux/kpkeys.h>
 
-u64 kpkeys_build_test(void);
+void kpkeys_build_test(void);
 
-u64 kpkeys_build_test(void)
+void kpkeys_build_test(void)
 {
-	return kpkeys_set_context(KPKEYS_NR_CTX);
+	kpkeys_set_context(KPKEYS_NR_CTX);
 }

@@ -3,35 +3,31 @@
 /* Every way to open a context that is meant to work: what the other tests try must be wrong alone. */
 #include <linux/kpkeys_pgtables.h>
 
-KPKEYS_GUARD(always, KPKEYS_CTX_TEST);
-KPKEYS_GUARD_COND(if_enabled, KPKEYS_CTX_TEST, kpkeys_enabled());
-KPKEYS_GUARD_NOOP(never);
+KPKEYS_GUARD(test_ctx, KPKEYS_CTX_TEST);
 
 void by_hand(long *data);
 void by_guard(long *data);
 int by_scoped_guard(long *data, bool fail);
-int nested(long *data);
+void by_statement(long *data);
+void nested(long *data);
 
 void by_hand(long *data)
 {
-	u64 reg = kpkeys_set_context(KPKEYS_CTX_TEST);
-
+	kpkeys_set_context(KPKEYS_CTX_TEST);
 	*data = 1;
-	kpkeys_restore_pkey_reg(reg);
+	kpkeys_leave_context();
 }
 
 void by_guard(long *data)
 {
-	guard(always)();
-	guard(if_enabled)();
-	guard(never)();
+	guard(test_ctx)();
 
 	*data = 1;
 }
 
 int by_scoped_guard(long *data, bool fail)
 {
-	scoped_guard(always) {
+	scoped_guard(test_ctx) {
 		if (fail)
 			return -EINVAL;
 		*data = 1;
@@ -39,18 +35,21 @@ int by_scoped_guard(long *data, bool fail)
 	return 0;
 }
 
-/* A constant may come through functions that are always inlined. */
-static __always_inline u64 inlined(int ctx)
+void by_statement(long *data)
 {
-	return kpkeys_set_context(ctx);
+	kpkeys_in_context(KPKEYS_CTX_TEST, *data = 1);
+	kpkeys_pgtables_write(*data = 2);
 }
 
-int nested(long *data)
+/* A constant may come through functions that are always inlined. */
+static __always_inline void inlined(int ctx)
 {
-	u64 reg = inlined(KPKEYS_CTX_TEST);
+	kpkeys_set_context(ctx);
+}
 
-	scoped_guard(kpkeys_hardened_pgtables)
-		by_hand(data);
-	kpkeys_restore_pkey_reg(reg);
-	return 0;
+void nested(long *data)
+{
+	inlined(KPKEYS_CTX_TEST);
+	kpkeys_in_context(KPKEYS_CTX_TEST, by_statement(data));
+	kpkeys_leave_context();
 }

@@ -664,6 +664,40 @@ test_shell() {
 	grep -q 'kpkeys.size=40x132 ' "$out" || fail "the size of the terminal is not told: $(cat "$out")"
 }
 
+# What is made of the results of the attack corpus.
+test_judge_attacks() {
+	local ARCH=um state case want got
+	KNOWN_TO_WIN=$RUN/known
+	printf '%s\n' "um known: words" "arm64 fine: words" >"$KNOWN_TO_WIN"
+	while read -r state case want; do
+		printf '%s\n' "known won nothing ok 0: words" "${case//_/ }: words" >"$RUN/attacks-$state"
+		got=$(judge_attacks "$state" <"$RUN/attacks-$state" | tail -n 1)
+		[[ $got == $want* ]] || fail "$state: ${case//_/ }: \"$got\", not \"$want\""
+	done <<-'END'
+	off fine_won_nothing_ok_0 ok fine
+	off fine_stopped_oops_ok_0 not ok fine: stopped
+	off fine_not-possible_nothing_ok_0 skip fine
+	off fine_died_nothing_broken_0 not ok fine: died
+	on fine_stopped_kpkeys_ok_0 ok fine
+	on fine_stopped_oops_ok_0 ok fine
+	on fine_stopped_nothing_ok_0 not ok fine: is stopped without a report
+	on fine_stopped_kpkeys_broken_0 not ok fine: is stopped (words), and then
+	on fine_stopped_kpkeys_ok_1 not ok fine: is stopped (words), and the audit
+	on fine_won_kpkeys_ok_0 not ok fine: won
+	on fine_hung_kpkeys_ok_0 not ok fine: hung
+	on fine_died_nothing_broken_0 not ok fine: died
+	on fine_failed_nothing_ok_0 not ok fine: failed
+	on fine_not-possible_nothing_ok_0 skip fine
+	on known_won_nothing_ok_0 skip known # KNOWN TO WIN
+	on known_stopped_kpkeys_ok_0 not ok known: is stopped; take it out
+	on known_hung_kpkeys_ok_0 not ok known: hung
+	END
+	echo "fine won nothing ok 0: words" >"$RUN/attacks-on"
+	judge_attacks on <"$RUN/attacks-on" | grep -q '^not ok known: .* there is no such attack' ||
+		fail "a line for no attack is not noticed"
+	KNOWN_TO_WIN=
+}
+
 selftest_steps() {
 	step "bad input" test_bad_input
 	step "messages" test_messages
@@ -680,6 +714,7 @@ selftest_steps() {
 	step "make series" test_series_mails
 	step "make tree, make refresh" test_refresh
 	step "make test-mutants has what fits" test_mutants_fit
+	step "results of attacks" test_judge_attacks
 }
 
 # make test-harness: these steps alone.

