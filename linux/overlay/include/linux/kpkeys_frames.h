@@ -42,6 +42,7 @@ struct mm_struct;
  * @KPKEYS_FRAME_PGD: PGD table; of the kernel if it is in use
  * @KPKEYS_FRAME_ROOT: PGD table that has an owner, an mm
  * @KPKEYS_FRAME_META: Data of kpkeys
+ * @KPKEYS_FRAME_IMAGE: Code and read-only data of the kernel, once they are read-only
  */
 enum kpkeys_frame_type {
 	KPKEYS_FRAME_NONE,
@@ -55,12 +56,17 @@ enum kpkeys_frame_type {
 	KPKEYS_FRAME_PGD,
 	KPKEYS_FRAME_ROOT,
 	KPKEYS_FRAME_META,
+	KPKEYS_FRAME_IMAGE,
 	KPKEYS_NR_FRAME_TYPES
 };
 
-/* A frame's word: its type, and the number of entries that link it. */
+/*
+ * A frame's word: its type, the number of entries that link it, and whether it is a PTP
+ * that does not come from the pool.
+ */
 #define KPKEYS_FRAME_TYPE_BITS		4
 #define KPKEYS_FRAME_TYPE_MASK		(BIT(KPKEYS_FRAME_TYPE_BITS) - 1)
+#define KPKEYS_FRAME_UNPOOLED		BIT(15)
 
 /* Words come in sections, so that holes in physical memory cost nothing. */
 #define KPKEYS_FRAME_SECTION_SHIFT	15
@@ -81,28 +87,35 @@ struct kpkeys_frame_section {
 
 /**
  * struct kpkeys_frame_table - The words of all frames
- * @nr: Number of frames that the table covers; 0 until page tables are protected,
- *	so that nothing is checked
- * @sections: The sections
+ * @start: First frame of the largest part of memory that has no hole
+ * @nr: Number of frames there; 0 until page tables are protected, so that nothing is
+ *	checked
+ * @first: Address of the first frame in the linear map
+ * @words: The words of these frames
+ * @nr_all: Number of frames that the table covers
+ * @sections: The sections; the words of those in the large part are parts of @words
  */
 struct kpkeys_frame_table {
+	unsigned long start;
 	unsigned long nr;
+	unsigned long first;
+	u16 *words;
+	unsigned long nr_all;
 	struct kpkeys_frame_section *sections;
 };
 
 extern struct kpkeys_frame_table kpkeys_frame_table;
 
+u16 *__kpkeys_frame_wordp(unsigned long pfn);
+
 /* Memory that the table does not cover is never part of the pool. */
 static __always_inline u16 *kpkeys_frame_wordp(unsigned long pfn)
 {
-	u16 *words;
+	unsigned long i = pfn - kpkeys_frame_table.start;
 
-	if (unlikely(pfn >= kpkeys_frame_table.nr))
-		return NULL;
-	words = kpkeys_frame_table.sections[pfn >> KPKEYS_FRAME_SECTION_SHIFT].words;
-	if (unlikely(!words))
-		return NULL;
-	return &words[pfn & (KPKEYS_FRAME_SECTION_SIZE - 1)];
+	if (likely(i < kpkeys_frame_table.nr))
+		return &kpkeys_frame_table.words[i];
+	return __kpkeys_frame_wordp(pfn);
 }
 
 static __always_inline unsigned int kpkeys_frame_word(unsigned long pfn)
@@ -142,13 +155,19 @@ bool __kpkeys_leaf_allowed(const void *entryp, u64 entry, unsigned long pfn,
 static __always_inline bool kpkeys_leaf_allowed(const void *entryp, u64 entry,
 						unsigned long pfn, unsigned long nr)
 {
-	if (likely(nr == 1 &&
-		   kpkeys_frame_type(arch_kpkeys_entry_pfn(entryp)) == KPKEYS_FRAME_PTE &&
-		   kpkeys_frame_word(pfn) == KPKEYS_FRAME_NONE))
+	/* For each PTE that is written: all else is for __kpkeys_leaf_allowed(). */
+	const struct kpkeys_frame_table *table = &kpkeys_frame_table;
+	unsigned long i = ((unsigned long)entryp - table->first) >> PAGE_SHIFT;
+	unsigned long j = pfn - table->start;
+
+	if (likely(nr == 1 && i < table->nr && j < table->nr &&
+		   (READ_ONCE(table->words[i]) & KPKEYS_FRAME_TYPE_MASK) == KPKEYS_FRAME_PTE &&
+		   READ_ONCE(table->words[j]) == KPKEYS_FRAME_NONE))
 		return true;
 	return __kpkeys_leaf_allowed(entryp, entry, pfn, nr);
 }
 
+bool kpkeys_flags_allowed(const void *entryp, u64 entry, unsigned long pfn);
 u64 kpkeys_xchg_entry(void *entryp, int level, u64 entry);
 void kpkeys_set_blocks(void *entryp, int level, u64 entry, unsigned int nr,
 		       unsigned long step);
@@ -160,7 +179,7 @@ static __always_inline const struct mm_struct *kpkeys_frame_owner(unsigned long 
 	const struct kpkeys_frame_section *section;
 	const struct mm_struct **owners;
 
-	if (unlikely(pfn >= kpkeys_frame_table.nr))
+	if (unlikely(pfn >= kpkeys_frame_table.nr_all))
 		return NULL;
 	section = &kpkeys_frame_table.sections[pfn >> KPKEYS_FRAME_SECTION_SHIFT];
 	if (unlikely(!section->owners))
@@ -195,6 +214,11 @@ bool kpkeys_clear_root_owner(const struct mm_struct *mm, void *pgd);
 
 static __always_inline bool kpkeys_leaf_allowed(const void *entryp, u64 entry,
 						unsigned long pfn, unsigned long nr)
+{
+	return true;
+}
+
+static inline bool kpkeys_flags_allowed(const void *entryp, u64 entry, unsigned long pfn)
 {
 	return true;
 }

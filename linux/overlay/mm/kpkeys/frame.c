@@ -67,7 +67,7 @@ static_assert(KPKEYS_NR_FRAME_TYPES - 1 <= KPKEYS_FRAME_TYPE_MASK);
 
 /* By old type: the new ones. */
 static const u16 transitions[KPKEYS_NR_FRAME_TYPES] = {
-	[KPKEYS_FRAME_NONE]	= BIT(KPKEYS_FRAME_ENTERING),
+	[KPKEYS_FRAME_NONE]	= BIT(KPKEYS_FRAME_ENTERING) | BIT(KPKEYS_FRAME_IMAGE),
 	[KPKEYS_FRAME_ENTERING]	= BIT(KPKEYS_FRAME_NONE) | TYPES(FREE, PTP),
 	[KPKEYS_FRAME_FREE]	= BIT(KPKEYS_FRAME_PTP) | BIT(KPKEYS_FRAME_ENTERING),
 	[KPKEYS_FRAME_PTP]	= TYPES(ENTERING, FREE) | TYPES(PTE, PGD) |
@@ -92,6 +92,7 @@ static const char * const type_names[KPKEYS_NR_FRAME_TYPES] = {
 	[KPKEYS_FRAME_PGD]	= "PGD table",
 	[KPKEYS_FRAME_ROOT]	= "root",
 	[KPKEYS_FRAME_META]	= "data of kpkeys",
+	[KPKEYS_FRAME_IMAGE]	= "read-only part of the kernel",
 };
 
 #define LINK			BIT(KPKEYS_FRAME_TYPE_BITS)
@@ -103,13 +104,25 @@ static unsigned int word_type(unsigned int word)
 	return word & KPKEYS_FRAME_TYPE_MASK;
 }
 
-static unsigned int word_links(unsigned int word)
-{
-	return word >> KPKEYS_FRAME_TYPE_BITS;
-}
-
 struct kpkeys_frame_table kpkeys_frame_table __ro_after_init;
 EXPORT_SYMBOL_GPL(kpkeys_frame_table);
+
+/**
+ * __kpkeys_frame_wordp() - kpkeys_frame_wordp(), outside of the largest part of memory
+ * @pfn: The frame
+ *
+ * Return: its word; NULL if it has none
+ */
+u16 *__kpkeys_frame_wordp(unsigned long pfn)
+{
+	u16 *words;
+
+	if (pfn >= kpkeys_frame_table.nr_all)
+		return NULL;
+	words = kpkeys_frame_table.sections[pfn >> KPKEYS_FRAME_SECTION_SHIFT].words;
+	return words ? &words[pfn & (KPKEYS_FRAME_SECTION_SIZE - 1)] : NULL;
+}
+EXPORT_SYMBOL_GPL(__kpkeys_frame_wordp);
 
 /* What is filled in while the table covers no frame yet. */
 static struct kpkeys_frame_table boot_table __initdata;
@@ -143,12 +156,36 @@ static noinline __cold void violation(const char *what, unsigned long pfn)
  * Words
  */
 
-static bool cmpxchg_word(u16 *wordp, u16 *old, u16 new)
+/* A PTP of the pool goes back to the pool, and no other does. */
+static bool keeps_source(unsigned int word, unsigned int to)
 {
-	bool done;
+	if (word_type(word) < KPKEYS_FRAME_PTP)
+		return true;
+	return to != (word & KPKEYS_FRAME_UNPOOLED ? KPKEYS_FRAME_FREE : KPKEYS_FRAME_ENTERING);
+}
 
-	kpkeys_pgtables_write(done = try_cmpxchg(wordp, old, new));
-	return done;
+/* kpkeys_frame_change(), in a section */
+static __always_inline bool change_type(unsigned long pfn, unsigned int from, unsigned int to)
+{
+	u16 *wordp = kpkeys_frame_wordp(pfn);
+	u16 old, new;
+
+	if (!wordp)
+		return false;
+
+	old = READ_ONCE(*wordp);
+	do {
+		if (!(from & BIT(word_type(old))) || kpkeys_word_links(old) ||
+		    !(transitions[word_type(old)] & BIT(to)) || !keeps_source(old, to))
+			return false;
+		new = WORD(to, 0);
+		if (to >= KPKEYS_FRAME_PTP)
+			new |= old & KPKEYS_FRAME_UNPOOLED;
+		/* What comes from the pool is free in it first. */
+		if (word_type(old) == KPKEYS_FRAME_ENTERING && to == KPKEYS_FRAME_PTP)
+			new |= KPKEYS_FRAME_UNPOOLED;
+	} while (!try_cmpxchg(wordp, &old, new));
+	return true;
 }
 
 /**
@@ -164,19 +201,10 @@ static bool cmpxchg_word(u16 *wordp, u16 *old, u16 new)
 VISIBLE_IF_KUNIT bool kpkeys_frame_change(unsigned long pfn, unsigned int from,
 					  unsigned int to)
 {
-	u16 *wordp = kpkeys_frame_wordp(pfn);
-	u16 old;
+	bool done;
 
-	if (!wordp)
-		return false;
-
-	old = READ_ONCE(*wordp);
-	do {
-		if (!(from & BIT(word_type(old))) || word_links(old) ||
-		    !(transitions[word_type(old)] & BIT(to)))
-			return false;
-	} while (!cmpxchg_word(wordp, &old, WORD(to, 0)));
-	return true;
+	kpkeys_pgtables_write(done = change_type(pfn, from, to));
+	return done;
 }
 
 #ifdef CONFIG_KPKEYS_KUNIT_TEST
@@ -200,7 +228,7 @@ void kpkeys_frame_test_set(unsigned long pfn, unsigned int word)
  */
 bool kpkeys_frames_live(void)
 {
-	return kpkeys_frame_table.nr;
+	return kpkeys_frame_table.nr_all;
 }
 
 /**
@@ -236,7 +264,7 @@ bool kpkeys_frame_can_free(unsigned long pfn)
 {
 	unsigned int word = kpkeys_frame_word(pfn);
 
-	if (!word_links(word) && (TYPES(PTE, PGD) & BIT(word_type(word))))
+	if (!kpkeys_word_links(word) && (TYPES(PTE, PGD) & BIT(word_type(word))))
 		return true;
 	return kpkeys_frame_take_back(pfn);
 }
@@ -287,7 +315,7 @@ bool kpkeys_frame_take_back(unsigned long pfn)
 	    likely(kpkeys_frame_change(pfn, TYPES(PTP, PGD), KPKEYS_FRAME_FREE)))
 		return true;
 
-	violation(word_links(kpkeys_frame_word(pfn)) ?
+	violation(kpkeys_word_links(kpkeys_frame_word(pfn)) ?
 		  "page table to free is in use" : "memory to free is not a page table",
 		  pfn);
 	return false;
@@ -310,6 +338,15 @@ static bool change_range(unsigned long pfn, unsigned int nr, unsigned int from,
 	return true;
 }
 
+/* Whether frames are all ordinary memory. Sets *@pfn to the first that is not. */
+static bool are_ordinary(unsigned long *pfn, unsigned long nr)
+{
+	for (; nr; nr--, ++*pfn)
+		if (kpkeys_frame_word(*pfn) != KPKEYS_FRAME_NONE)
+			return false;
+	return true;
+}
+
 /**
  * kpkeys_frames_are_ordinary() - Are frames ordinary memory?
  * @pfn: First frame
@@ -319,10 +356,7 @@ static bool change_range(unsigned long pfn, unsigned int nr, unsigned int from,
  */
 bool kpkeys_frames_are_ordinary(unsigned long pfn, unsigned long nr)
 {
-	for (; nr; nr--, pfn++)
-		if (kpkeys_frame_word(pfn) != KPKEYS_FRAME_NONE)
-			return false;
-	return true;
+	return are_ordinary(&pfn, nr);
 }
 
 /**
@@ -369,14 +403,16 @@ bool kpkeys_frames_leave(unsigned long pfn, unsigned int nr)
  * @nr: Number of frames
  *
  * Context: Process context.
- * Return: as kpkeys_frames_leave(); a table that is linked cannot leave.
+ * Return: as kpkeys_frames_leave(); a table that is linked, or that comes from the
+ * pool, cannot leave.
  */
 bool kpkeys_frames_leave_unpooled(unsigned long pfn, unsigned int nr)
 {
 	unsigned int i;
 
 	if (!change_range(pfn, nr, TYPES(PTP, PGD), KPKEYS_FRAME_ENTERING,
-			  KPKEYS_FRAME_PTP, "memory to free is not a page table, or in use"))
+			  KPKEYS_FRAME_PTP,
+			  "memory to free is in use, or is not a page table of its own"))
 		return false;
 	for (i = 0; i < nr; i++)
 		kpkeys_frame_change(pfn + i, BIT(KPKEYS_FRAME_ENTERING), KPKEYS_FRAME_NONE);
@@ -430,12 +466,12 @@ static bool is_table(unsigned int word, int level)
 	       (level == PGTABLE_LEVEL_PGD && word_type(word) == KPKEYS_FRAME_ROOT);
 }
 
-/* A table that has no level gets that of its first use. */
-static bool check_table(unsigned long pfn, int level)
+/* A table that has no level gets that of its first use. In a section. */
+static __always_inline bool check_table(unsigned long pfn, int level)
 {
-	if (is_table(kpkeys_frame_word(pfn), level))
+	if (likely(is_table(kpkeys_frame_word(pfn), level)))
 		return true;
-	return kpkeys_frame_change(pfn, BIT(KPKEYS_FRAME_PTP), LEVEL_TYPE(level));
+	return change_type(pfn, BIT(KPKEYS_FRAME_PTP), LEVEL_TYPE(level));
 }
 
 /* Tables that more than one entry may link. Kernel tables from early boot are sticky. */
@@ -445,7 +481,7 @@ static bool is_shareable(int level)
 	       level == PGTABLE_LEVEL_PMD;
 }
 
-static bool get_link(unsigned long pfn, int level)
+static __always_inline bool get_link(unsigned long pfn, int level)
 {
 	u16 *wordp = kpkeys_frame_wordp(pfn);
 	u16 old;
@@ -457,13 +493,13 @@ static bool get_link(unsigned long pfn, int level)
 	do {
 		if (word_type(old) != LEVEL_TYPE(level))
 			return false;
-		if (word_links(old) == LINKS_STICKY)
+		if (kpkeys_word_links(old) == LINKS_STICKY)
 			return true;
-		if (word_links(old) && !is_shareable(level))
+		if (kpkeys_word_links(old) && !is_shareable(level))
 			return false;
-		if (word_links(old) == LINKS_STICKY - 1)
+		if (kpkeys_word_links(old) == LINKS_STICKY - 1)
 			return false;
-	} while (!cmpxchg_word(wordp, &old, old + LINK));
+	} while (!try_cmpxchg(wordp, &old, old + LINK));
 	return true;
 }
 
@@ -477,13 +513,13 @@ static void put_link(unsigned long pfn)
 
 	old = READ_ONCE(*wordp);
 	do {
-		if (word_links(old) == LINKS_STICKY)
+		if (kpkeys_word_links(old) == LINKS_STICKY)
 			return;
-		if (!word_links(old)) {
+		if (!kpkeys_word_links(old)) {
 			violation("page table that is unlinked was not linked", pfn);
 			return;
 		}
-	} while (!cmpxchg_word(wordp, &old, old - LINK));
+	} while (!try_cmpxchg(wordp, &old, old - LINK));
 }
 
 /*
@@ -509,7 +545,7 @@ struct entry {
 	unsigned long nr;
 };
 
-static struct entry parse_entry(int level, u64 val)
+static __always_inline struct entry parse_entry(int level, u64 val)
 {
 	struct entry e = { };
 	unsigned long table = 0;
@@ -555,12 +591,26 @@ static struct entry parse_entry(int level, u64 val)
 	return e;
 }
 
-/* Whether frames are all ordinary memory. Sets *@pfn to the first that is not. */
-static bool are_ordinary(unsigned long *pfn, unsigned long nr)
+/*
+ * May an entry map frames? Sets *@pfn to the first that it may not map.
+ *
+ * The kernel itself may be mapped by anyone who cannot write to it. It changes its code by
+ * way of an entry of its own.
+ */
+static bool may_map(const void *entryp, u64 entry, unsigned long *pfn, unsigned long nr)
 {
-	for (; nr; nr--, ++*pfn)
-		if (kpkeys_frame_word(*pfn) != KPKEYS_FRAME_NONE)
+	if (arch_kpkeys_entry_has_pkey(entry))
+		return true;
+
+	for (; nr; nr--, ++*pfn) {
+		unsigned int word = kpkeys_frame_word(*pfn);
+
+		if (word == KPKEYS_FRAME_NONE)
+			continue;
+		if (word != KPKEYS_FRAME_IMAGE ||
+		    (!arch_kpkeys_entry_is_readonly(entry) && !arch_kpkeys_patches_image(entryp)))
 			return false;
+	}
 	return true;
 }
 
@@ -587,7 +637,8 @@ bool __kpkeys_leaf_allowed(const void *entryp, u64 entry, unsigned long pfn,
 		violation("PTE to write is not in a PTE table", table);
 		return false;
 	}
-	if (arch_kpkeys_entry_has_pkey(entry) || are_ordinary(&pfn, nr))
+	if (may_map(entryp, entry, &pfn, nr) ||
+	    (nr == 1 && arch_kpkeys_same_mapping(READ_ONCE(*(const u64 *)entryp), entry)))
 		return true;
 
 	violation("PTE to write would map protected memory", pfn);
@@ -601,7 +652,8 @@ EXPORT_SYMBOL_GPL(__kpkeys_leaf_allowed);
  * Returns why nothing was written, and sets *@pfn to the frame to report; or NULL, and
  * sets *@val to the value before.
  */
-static noinline const char *xchg_entry(u64 *entryp, int level, u64 *val, unsigned long *pfn)
+static __always_inline const char *xchg_entry(u64 *entryp, int level, u64 *val,
+					      unsigned long *pfn)
 {
 	unsigned long table = arch_kpkeys_entry_pfn(entryp);
 	struct entry old, new = parse_entry(level, *val);
@@ -619,18 +671,22 @@ static noinline const char *xchg_entry(u64 *entryp, int level, u64 *val, unsigne
 		return "entry to write is not in a page table of its level";
 	}
 
-	/* Only its flags change. */
+	/* Only its flags change. The CPU may set some at the same time. */
 	was = READ_ONCE(*entryp);
-	old = parse_entry(level, was);
-	if (new.table && old.table && new.pfn == old.pfn &&
-	    try_cmpxchg(entryp, &was, entry)) {
-		*val = was;
-		return NULL;
+	while (new.table) {
+		old = parse_entry(level, was);
+		if (!old.table || new.pfn != old.pfn)
+			break;
+		if (try_cmpxchg(entryp, &was, entry)) {
+			*val = was;
+			return NULL;
+		}
 	}
 
 	if (new.table && !get_link(new.pfn, level - 1))
 		return "entry to write would link what is no new page table of the level below";
-	if (new.leaf && !arch_kpkeys_entry_has_pkey(entry) && !are_ordinary(pfn, new.nr))
+	if (new.leaf && !arch_kpkeys_same_mapping(was, entry) &&
+	    !may_map(entryp, entry, pfn, new.nr))
 		return "entry to write would map protected memory";
 
 	*val = xchg(entryp, entry);
@@ -639,6 +695,62 @@ static noinline const char *xchg_entry(u64 *entryp, int level, u64 *val, unsigne
 		put_link(old.pfn);
 	return NULL;
 }
+
+/* What differs between levels is known when these are compiled. */
+#define DEFINE_XCHG_ENTRY(name, level)						\
+static noinline const char *xchg_##name(u64 *entryp, u64 *val, unsigned long *pfn)	\
+{										\
+	return xchg_entry(entryp, PGTABLE_LEVEL_##level, val, pfn);		\
+}
+
+DEFINE_XCHG_ENTRY(pmd, PMD)
+DEFINE_XCHG_ENTRY(pud, PUD)
+DEFINE_XCHG_ENTRY(p4d, P4D)
+DEFINE_XCHG_ENTRY(pgd, PGD)
+
+static __always_inline const char *xchg_entry_of(int level, u64 *entryp, u64 *val,
+						 unsigned long *pfn)
+{
+	switch (level) {
+	case PGTABLE_LEVEL_PMD:
+		return xchg_pmd(entryp, val, pfn);
+	case PGTABLE_LEVEL_PUD:
+		return xchg_pud(entryp, val, pfn);
+	case PGTABLE_LEVEL_P4D:
+		return xchg_p4d(entryp, val, pfn);
+	default:
+		return xchg_pgd(entryp, val, pfn);
+	}
+}
+
+/**
+ * kpkeys_flags_allowed() - May the flags of an entry that maps memory change?
+ * @entryp: The entry
+ * @entry: Its value, with the new flags; the frames are those that it maps already
+ * @pfn: The first frame
+ *
+ * As kpkeys_leaf_allowed(): an entry that may map a frame as long as it is read-only must
+ * not become writable.
+ *
+ * Context: Any.
+ * Return: false, and a violation, if it must not be written
+ */
+bool kpkeys_flags_allowed(const void *entryp, u64 entry, unsigned long pfn)
+{
+	unsigned int type = kpkeys_frame_type(arch_kpkeys_entry_pfn(entryp));
+	unsigned long nr = 1;
+
+	if (type > KPKEYS_FRAME_PTE && type <= KPKEYS_FRAME_PUD) {
+		nr = PFN_DOWN(kpkeys_entry_size(type - KPKEYS_FRAME_PTE));
+		pfn = ALIGN_DOWN(pfn, nr);
+	}
+	if (likely(may_map(entryp, entry, &pfn, nr)))
+		return true;
+
+	violation("entry would make protected memory writable", pfn);
+	return false;
+}
+EXPORT_SYMBOL_GPL(kpkeys_flags_allowed);
 
 /**
  * kpkeys_xchg_entry() - Write an entry of a PMD, PUD, P4D or PGD table
@@ -657,7 +769,7 @@ u64 kpkeys_xchg_entry(void *entryp, int level, u64 entry)
 	const char *why;
 	u64 val = entry;
 
-	kpkeys_pgtables_write(why = xchg_entry(entryp, level, &val, &pfn));
+	kpkeys_pgtables_write(why = xchg_entry_of(level, entryp, &val, &pfn));
 	if (likely(!why))
 		return val;
 
@@ -695,10 +807,10 @@ static bool find_frame(bool (*fn)(unsigned long pfn, unsigned int type, void *ar
 	const unsigned long per_u64 = sizeof(u64) / sizeof(u16);
 	unsigned long pfn, next, i;
 
-	for (pfn = 0; pfn < kpkeys_frame_table.nr; pfn = next) {
+	for (pfn = 0; pfn < kpkeys_frame_table.nr_all; pfn = next) {
 		const u16 *words = kpkeys_frame_wordp(pfn);
 
-		next = min(pfn + per_u64, kpkeys_frame_table.nr);
+		next = min(pfn + per_u64, kpkeys_frame_table.nr_all);
 		if (!words) {
 			next = pfn + KPKEYS_FRAME_SECTION_SIZE;
 			continue;
@@ -892,6 +1004,28 @@ pgd_t *kpkeys_loaded_root(const struct mm_struct *mm)
 	    likely(kpkeys_frame_owner(PHYS_PFN(__pa(pgd))) == mm))
 		return pgd;
 	return empty_root;
+}
+
+static void set_image(unsigned long pfn, unsigned long nr)
+{
+	/* Page tables in there have their types. */
+	for (; nr; nr--, pfn++)
+		kpkeys_frame_change(pfn, BIT(KPKEYS_FRAME_NONE), KPKEYS_FRAME_IMAGE);
+}
+
+/**
+ * kpkeys_hardened_pgtables_image_ro() - A part of the kernel is read-only from now on
+ * @start: Physical address of the first page
+ * @end: Physical address of the end
+ *
+ * No page table will map it so that it can be written.
+ *
+ * Context: End of boot. It has been mapped read-only, wherever it is mapped.
+ */
+void kpkeys_hardened_pgtables_image_ro(phys_addr_t start, phys_addr_t end)
+{
+	if (kpkeys_hardened_pgtables_enabled() && kpkeys_frames_live())
+		kpkeys_pgtables_write(set_image(PHYS_PFN(start), PHYS_PFN(end - start)));
 }
 
 /*
@@ -1112,6 +1246,25 @@ static void * __init alloc_meta(size_t size)
 	return memset(__va(phys), 0, PAGE_ALIGN(size));
 }
 
+/* The longest run of sections that have memory gets an array that is not cut. */
+static void __init alloc_largest_part(unsigned long nr, unsigned long nr_sections)
+{
+	unsigned long s, start = 0, best = 0, best_end = 0;
+
+	for (s = 0; s < nr_sections; s++) {
+		if (!boot_table.sections[s].words) {
+			start = s + 1;
+		} else if (s + 1 - start > best_end - best) {
+			best = start;
+			best_end = s + 1;
+		}
+	}
+	boot_table.start = best * KPKEYS_FRAME_SECTION_SIZE;
+	boot_table.nr = min(best_end * KPKEYS_FRAME_SECTION_SIZE, nr) - boot_table.start;
+	boot_table.first = (unsigned long)__va(PFN_PHYS(boot_table.start));
+	boot_table.words = alloc_meta(boot_table.nr * sizeof(u16));
+}
+
 /**
  * kpkeys_frames_alloc() - Allocate the table of frames
  *
@@ -1145,24 +1298,28 @@ void __init kpkeys_frames_alloc(void)
 		nr_present += !!boot_table.sections[s].words;
 
 	owners = alloc_meta(array3_size(nr_present, nr_owners, sizeof(*owners)));
+	alloc_largest_part(nr, nr_sections);
 	for (s = 0; s < nr_sections; s++) {
-		unsigned long size;
+		struct kpkeys_frame_section *section = &boot_table.sections[s];
+		unsigned long i = s * KPKEYS_FRAME_SECTION_SIZE - boot_table.start;
 
-		if (!boot_table.sections[s].words)
+		if (!section->words)
 			continue;
-		size = min(nr - s * KPKEYS_FRAME_SECTION_SIZE, KPKEYS_FRAME_SECTION_SIZE);
-		boot_table.sections[s].words = alloc_meta(size * sizeof(u16));
-		boot_table.sections[s].owners = owners;
+		if (i < boot_table.nr)
+			section->words = boot_table.words + i;
+		else
+			section->words = alloc_meta(KPKEYS_FRAME_SECTION_SIZE * sizeof(u16));
+		section->owners = owners;
 		owners += nr_owners;
 	}
-	boot_table.nr = nr;
+	boot_table.nr_all = nr;
 }
 
 static u16 * __init boot_word(unsigned long pfn)
 {
 	struct kpkeys_frame_section *section;
 
-	if (pfn >= boot_table.nr)
+	if (pfn >= boot_table.nr_all)
 		return NULL;
 	section = &boot_table.sections[pfn >> KPKEYS_FRAME_SECTION_SHIFT];
 	return section->words ? &section->words[pfn & (KPKEYS_FRAME_SECTION_SIZE - 1)] : NULL;
@@ -1241,7 +1398,7 @@ void __init kpkeys_frames_init(void)
 {
 	unsigned long i;
 
-	if (!boot_table.nr)
+	if (!boot_table.nr_all)
 		panic("kpkeys: no frame types\n");
 
 	kpkeys_walk_boot_ranges(boot_set_ptp, NULL);

@@ -42,11 +42,16 @@ void kpkeys_frame_test_set(unsigned long pfn, unsigned int word);
 #endif
 
 /* Linked for ever, by entries that are not counted. */
-#define KPKEYS_FRAME_LINKS_STICKY	(0xffffU >> KPKEYS_FRAME_TYPE_BITS)
+#define KPKEYS_FRAME_LINKS_STICKY	((KPKEYS_FRAME_UNPOOLED - 1) >> KPKEYS_FRAME_TYPE_BITS)
+
+static inline unsigned int kpkeys_word_links(unsigned int word)
+{
+	return word >> KPKEYS_FRAME_TYPE_BITS & KPKEYS_FRAME_LINKS_STICKY;
+}
 
 static inline unsigned int kpkeys_frame_links(unsigned long pfn)
 {
-	return kpkeys_frame_word(pfn) >> KPKEYS_FRAME_TYPE_BITS;
+	return kpkeys_word_links(kpkeys_frame_word(pfn));
 }
 
 /* report.c */

@@ -252,7 +252,8 @@ static int sleeper_fn(void *arg)
 
 	for (i = 0; i < 20; i++) {
 		kpkeys_set_context(KPKEYS_CTX_TEST);
-		usleep_range(500, 1500);
+		/* Calls schedule() in any case, unlike usleep_range(). */
+		schedule_timeout_uninterruptible(1);
 		if (test_reg() != kpkeys_ctx_table[KPKEYS_CTX_DEFAULT])
 			args->nr_open++;
 		if (test_try_write(args->page))

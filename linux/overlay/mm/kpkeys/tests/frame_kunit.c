@@ -68,7 +68,7 @@ static struct page *ordinary_page(struct kunit *test, unsigned int order)
 
 /* Written down once more: a change of the table in frame.c must be a deliberate one. */
 static const bool legal[KPKEYS_NR_FRAME_TYPES][KPKEYS_NR_FRAME_TYPES] = {
-	ALLOW(NONE, ENTERING),
+	ALLOW(NONE, ENTERING), ALLOW(NONE, IMAGE),
 	ALLOW(ENTERING, NONE), ALLOW(ENTERING, FREE), ALLOW(ENTERING, PTP),
 	ALLOW(FREE, PTP), ALLOW(FREE, ENTERING),
 	ALLOW(PTP, FREE), ALLOW(PTP, ENTERING), ALLOW(PTP, PTE), ALLOW(PTP, PMD),
@@ -82,6 +82,33 @@ static const bool legal[KPKEYS_NR_FRAME_TYPES][KPKEYS_NR_FRAME_TYPES] = {
 	ALLOW(ROOT, PGD),
 };
 
+/* A PTP of the pool becomes free there, others leave. */
+static bool is_legal(unsigned int from, unsigned int to, bool unpooled)
+{
+	if (from >= KPKEYS_FRAME_PTP &&
+	    to == (unpooled ? KPKEYS_FRAME_FREE : KPKEYS_FRAME_ENTERING))
+		return false;
+	return legal[from][to];
+}
+
+static void change_type(struct kunit *test, unsigned long pfn, unsigned int from,
+			unsigned int to, unsigned int links, unsigned int mark)
+{
+	unsigned int word = from | links << KPKEYS_FRAME_TYPE_BITS | mark, want = word;
+	bool may = is_legal(from, to, mark) && !links, done;
+
+	kpkeys_frame_test_set(pfn, word);
+	done = kpkeys_frame_change(pfn, BIT(from), to);
+	KUNIT_EXPECT_EQ_MSG(test, done, may, "%s to %s with %u links, mark %#x",
+			    kpkeys_frame_type_name(from), kpkeys_frame_type_name(to),
+			    links, mark);
+	if (may)
+		want = to | (to >= KPKEYS_FRAME_PTP ? mark : 0);
+	if (may && from == KPKEYS_FRAME_ENTERING && to == KPKEYS_FRAME_PTP)
+		want |= KPKEYS_FRAME_UNPOOLED;
+	KUNIT_EXPECT_EQ(test, kpkeys_frame_word(pfn), want);
+}
+
 static void transitions(struct kunit *test)
 {
 	void *table = alloc_table(test);
@@ -91,17 +118,10 @@ static void transitions(struct kunit *test)
 	for (from = 0; from < KPKEYS_NR_FRAME_TYPES; from++) {
 		for (to = 0; to < KPKEYS_NR_FRAME_TYPES; to++) {
 			for (links = 0; links < 2; links++) {
-				unsigned int word = from | links << KPKEYS_FRAME_TYPE_BITS;
-				bool done;
-
-				kpkeys_frame_test_set(pfn, word);
-				done = kpkeys_frame_change(pfn, BIT(from), to);
-				KUNIT_EXPECT_EQ_MSG(test, done, legal[from][to] && !links,
-						    "%s to %s with %u links",
-						    kpkeys_frame_type_name(from),
-						    kpkeys_frame_type_name(to), links);
-				KUNIT_EXPECT_EQ(test, kpkeys_frame_word(pfn),
-						done ? to : word);
+				change_type(test, pfn, from, to, links, 0);
+				if (from >= KPKEYS_FRAME_PTP)
+					change_type(test, pfn, from, to, links,
+						    KPKEYS_FRAME_UNPOOLED);
 			}
 			/* Only from the type that was asked for. */
 			kpkeys_frame_test_set(pfn, from);
@@ -402,6 +422,38 @@ static void pte_maps_ordinary_memory_only(struct kunit *test)
 	free_table(ptes);
 }
 
+static void image_is_mapped_readonly(struct kunit *test)
+{
+	struct vm_area_struct vma = { .vm_mm = &init_mm };
+	struct page *page = ordinary_page(test, 0);
+	unsigned long pfn = page_to_pfn(page);
+	pte_t readonly = pfn_pte(pfn, PAGE_READONLY);
+	bool may = arch_kpkeys_entry_is_readonly(pte_val(readonly));
+	pte_t *ptes = alloc_table(test);
+
+	test_provoke_violations(test);
+	kpkeys_frame_test_set(pfn, KPKEYS_FRAME_IMAGE);
+	set_pte(ptes, pfn_pte(pfn, PAGE_KERNEL));
+	set_pte(ptes, pfn_pte(pfn, PAGE_SHARED));
+	KUNIT_EXPECT_EQ(test, take_violations(), 2);
+	KUNIT_EXPECT_TRUE(test, pte_none(ptep_get(ptes)));
+
+	set_pte(ptes, readonly);
+	KUNIT_EXPECT_EQ(test, take_violations(), !may);
+	KUNIT_EXPECT_EQ(test, pte_pfn(ptep_get(ptes)), may ? pfn : 0);
+
+	/* Nor does it become writable later. */
+	ptep_set_access_flags(&vma, 0, ptes, pte_mkdirty(pfn_pte(pfn, PAGE_SHARED)), 0);
+	KUNIT_EXPECT_EQ(test, take_violations(), 1);
+	KUNIT_EXPECT_FALSE(test, pte_write(ptep_get(ptes)));
+
+	kpkeys_frame_test_set(pfn, KPKEYS_FRAME_NONE);
+	set_pte(ptes, __pte(0));
+	KUNIT_EXPECT_EQ(test, take_violations(), 0);
+	free_table(ptes);
+	__free_page(page);
+}
+
 static void set_ptes_writes_all_or_nothing(struct kunit *test)
 {
 	struct page *page = ordinary_page(test, 2);
@@ -590,7 +642,7 @@ static void protected_memory_does_not_enter(struct kunit *test)
 	free_table(table);
 
 	/* Memory that the table does not cover */
-	KUNIT_EXPECT_EQ(test, kpkeys_frames_enter(kpkeys_frame_table.nr, 1), -ERANGE);
+	KUNIT_EXPECT_EQ(test, kpkeys_frames_enter(kpkeys_frame_table.nr_all, 1), -ERANGE);
 	KUNIT_EXPECT_EQ(test, take_violations(), 0);
 }
 
@@ -842,7 +894,7 @@ static void audit_looks_at_processes(struct kunit *test)
 	const struct mm_struct **owner;
 	unsigned long root, region;
 	struct process p = { };
-	long mapped, owned;
+	long mapped, image, owned;
 
 	KUNIT_ASSERT_NULL(test, current->mm);
 	start_process(test, &p);
@@ -851,6 +903,8 @@ static void audit_looks_at_processes(struct kunit *test)
 	/* It has no pkey, either. */
 	kpkeys_frame_test_set(p.pfn, KPKEYS_FRAME_FREE);
 	mapped = kpkeys_audit();
+	kpkeys_frame_test_set(p.pfn, KPKEYS_FRAME_IMAGE);
+	image = kpkeys_audit();
 	kpkeys_frame_test_set(p.pfn, KPKEYS_FRAME_NONE);
 
 	root = pfn_of(p.mm->pgd);
@@ -863,6 +917,7 @@ static void audit_looks_at_processes(struct kunit *test)
 
 	end_process(&p);
 	KUNIT_EXPECT_EQ(test, mapped, 2);
+	KUNIT_EXPECT_EQ(test, image, 1);
 	KUNIT_EXPECT_EQ(test, owned, 1);
 }
 
@@ -892,6 +947,7 @@ static struct kunit_case frame_cases[] = {
 	KUNIT_CASE(setters_write_tables_of_their_level),
 	KUNIT_CASE(tables_in_ordinary_memory),
 	KUNIT_CASE(pte_maps_ordinary_memory_only),
+	KUNIT_CASE(image_is_mapped_readonly),
 	KUNIT_CASE(set_ptes_writes_all_or_nothing),
 #ifdef CONFIG_HAVE_ARCH_HUGE_VMAP
 	KUNIT_CASE(block_maps_ordinary_memory_only),
