@@ -11,6 +11,7 @@
  * what the write did.
  */
 #include "guest.h"
+#include "format.h"
 
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -20,22 +21,6 @@
 #include <misc/kpkeys_attack.h>
 
 #define OWN_TEXT	"the attacker's own page"
-
-/*
- * What differs between page-table formats. All have entries of eight bytes, and
- * bit 0 for "present". Where arm64 has more bits of a physical address elsewhere
- * in an entry, no machine that this runs on has memory there.
- */
-static const struct format {
-	const char *arch;
-	u64 address_mask;	/* the physical address in an entry */
-	u64 set;		/* to be set in an entry that is changed */
-} formats[] = {
-	/* UML copies entries that have bit 1 into the host's page tables. */
-	{ "um",		0xfffffffffffff000, 0x2 },
-	{ "x86_64",	0x000ffffffffff000, 0 },
-	{ "arm64",	0x0000fffffffff000, 0 },
-};
 
 static int device;
 static const struct format *format;
@@ -52,19 +37,12 @@ static u64 kernel_read(u64 addr)
 
 static void get_leak(void)
 {
-	size_t i;
-
 	device = open("/dev/" KPKEYS_ATTACK_DEVICE, O_RDWR);
 	if (device < 0)
 		die("/dev/" KPKEYS_ATTACK_DEVICE ": %s", strerror(errno));
 	if (ioctl(device, KPKEYS_ATTACK_LEAK, &leak))
 		die("cannot get the leak: %s", strerror(errno));
-
-	for (i = 0; i < ARRAY_SIZE(formats); i++)
-		if (!strcmp(formats[i].arch, leak.arch))
-			format = &formats[i];
-	if (!format)
-		die("the page-table format of %s is not known", leak.arch);
+	format = format_of(leak.arch);
 
 	printf("leak: page-table root at 0x%llx, secret at 0x%llx (physical 0x%llx)\n",
 	       leak.pgd, leak.secret, leak.secret - leak.linear_offset);

@@ -31,12 +31,13 @@ struct attack {
 };
 
 extern const struct attack *const attack_classes[];
-extern const struct attack roots[], registers[], pool[], mappings[], releases[];
+extern const struct attack roots[], registers[], virtualization[], pool[], mappings[],
+			   releases[];
 
 /* Between the attack, its helpers and main.c. */
 struct shared {
 	struct kpkeys_attack_guess guess;	/* proof: the kernel's secret, or */
-	int victim_lost;	/* another process's memory was read or changed */
+	int victim_lost;	/* memory of another process, or of the kernel, was reached */
 	int stays;		/* the attacker must not exit; see stay() */
 	unsigned int nr_writes;
 	char why[128];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the attacks have in common. */
 #include "attack.h"
+#include "../format.h"
 
 #include <sched.h>
 #include <signal.h>
@@ -8,18 +9,6 @@
 #include <sys/prctl.h>
 
 #define OWN_TEXT	"the attacker's own page"
-
-/* As in demo.c. */
-static const struct format {
-	const char *arch;
-	u64 address_mask;	/* the physical address in an entry */
-	u64 set;		/* to be set in an entry that is changed */
-} formats[] = {
-	/* UML copies entries that have bit 1 into the host's page tables. */
-	{ "um",		0xfffffffffffff000, 0x2 },
-	{ "x86_64",	0x000ffffffffff000, 0 },
-	{ "arm64",	0x0000fffffffff000, 0 },
-};
 
 struct shared *shared;
 struct kpkeys_attack_leak leak;
@@ -49,18 +38,11 @@ void get_leak(struct kpkeys_attack_leak *result, const void *addr)
 
 void attack_open(void)
 {
-	size_t i;
-
 	device = open("/dev/" KPKEYS_ATTACK_DEVICE, O_RDWR | O_CLOEXEC);
 	if (device < 0)
 		die("/dev/" KPKEYS_ATTACK_DEVICE ": %s", strerror(errno));
 	get_leak(&leak, NULL);
-
-	for (i = 0; i < ARRAY_SIZE(formats); i++)
-		if (!strcmp(formats[i].arch, leak.arch))
-			format = &formats[i];
-	if (!format)
-		die("the page-table format of %s is not known", leak.arch);
+	format = format_of(leak.arch);
 }
 
 u64 lookup(const char *what)

@@ -22,7 +22,7 @@
 #define LIMIT_S	90
 
 const struct attack *const attack_classes[] = {
-	roots, registers, pool, mappings, releases, NULL
+	roots, registers, virtualization, pool, mappings, releases, NULL
 };
 
 static int kmsg;
@@ -103,7 +103,7 @@ static const char *judge(int status, char *words, size_t size)
 {
 	if (has_proof()) {
 		snprintf(words, size, "%s", shared->victim_lost ?
-			 "another process's memory was reached" : "the secret was read");
+			 "memory of others was reached" : "the secret was read");
 		return "won";
 	}
 	if (WIFSIGNALED(status)) {

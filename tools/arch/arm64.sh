@@ -11,11 +11,13 @@ ARCH_ELF=vmlinux
 ARCH_HEADERS=arm64
 # Lines that a complete build prints, for the progress display.
 ARCH_STEPS=1440
-# Ways of running that have tests of their own: the kernel at EL1, at EL2 (VHE), and with page
-# tables of its own for user mode and interrupts that are NMIs. kpkeys.machine is for arch_boot().
+# Ways of running that have tests of their own: the kernel at EL1, at EL2 (VHE), at EL1 with a part
+# of KVM at EL2, and with page tables of its own for user mode and interrupts that are NMIs.
+# kpkeys.machine is for arch_boot().
 declare -gA ARCH_MODES=(
 	[default]="kpkeys.machine=el1"
 	[vhe]="kpkeys.machine=el2"
+	[nvhe]="kpkeys.machine=el2 kvm-arm.mode=nvhe"
 	[kpti-nmi]="kpkeys.machine=el1 kpti=on irqchip.gicv3_pseudo_nmi=1"
 )
 # Of these modes, the one in which every defect of linux/testing/mutants shows.
@@ -82,6 +84,7 @@ arch_steps() {
 	step "$ARCH: kexec" test_kexec default
 	step "$ARCH: kexec, vhe" test_kexec vhe
 	step "$ARCH: hibernation" test_hibernation
+	step "$ARCH: attack on what KVM keeps of the host" test_attack kvm-host-context nvhe
 	step "$ARCH: protection keys of processes, kpkeys off and on" test_user_pkeys
 }
 

@@ -177,7 +177,8 @@ test_reg_writes_tests() {
 # KUnit in a mode; the result stays in $RUN/kunit-NAME for the comparison.
 test_kunit() {
 	local name=$1 mode=$2 params=$3 out=$RUN/kunit-$1 case
-	must "kunit-$name" 120 "$mode" "$params kunit.enable=1"
+	# What else boots at the same time must not print in the middle of KTAP.
+	must "kunit-$name" 120 "$mode" "$params kunit.enable=1 initramfs_async=0"
 	ktap <"$CONSOLE" >"$out"
 	cases "$out" || { show_tail; fail "log: $CONSOLE"; }
 	calm || fail "not provoked by a test: $WHY (log: $CONSOLE)"
@@ -226,8 +227,6 @@ retry_attack() {
 # must win all the same.
 test_attacks() {
 	local results=$RUN/attacks-$1 boots=0 last='' name end
-	# The classes are the same, but nobody has looked at what they do there.
-	[ "$ARCH" = um ] || skip "not tried with ARCH=$ARCH yet"
 	: >"$results"
 	while ! boot "attacks-$1-$boots" 90 default "kpkeys=$1 kpkeys.run=attack${last:+ kpkeys.attack_after=$last}"; do
 		sed -n 's/^attack: result //p' "$CONSOLE" >>"$results"
@@ -253,6 +252,19 @@ test_attacks() {
 	judge_attacks "$1" <"$results" >"$RUN/attacks"
 	sed -n 's/^skip \(.*\) # /# \1: /p' "$RUN/attacks"
 	cases "$RUN/attacks" || fail "$(grep -c '^not ok' "$RUN/attacks") of them are not as expected (log: $CONSOLE)"
+}
+
+# test_attack NAME MODE: one that mode default has nothing for, with kpkeys off and on.
+test_attack() {
+	local state
+	for state in off on; do
+		must "attack-$1-$state" 90 "$2" "kpkeys=$state kpkeys.run=attack kpkeys.attack=$1"
+		must_exit_0 attack
+		sed -n 's/^attack: result //p' "$CONSOLE" | judge_attacks "$state" | sed "s/$1/&, kpkeys $state/"
+	done >"$RUN/attack"
+	# It is for this mode.
+	sed -i 's/^skip/not ok/' "$RUN/attack"
+	cases "$RUN/attack" || fail "log: $CONSOLE"
 }
 
 # Boots that a run of the corpus may take.
@@ -468,6 +480,7 @@ test_arch() {
 	step "$ARCH: writes to the pkey register" test_reg_writes
 	step "$ARCH: KUnit, kpkeys on" test_kunit on default "kpkeys=on"
 	step "$ARCH: KUnit, kpkeys off" test_kunit off default "kpkeys=off"
+	step "$ARCH: KUnit, kpkeys_lazy=off" test_kunit lazy default "kpkeys=on kpkeys_lazy=off"
 	step "$ARCH: suites of the kernel, off and on" test_same_suites
 	for mode in "${!ARCH_MODES[@]}"; do
 		[ "$mode" = default ] || step "$ARCH: KUnit, kpkeys on, $mode" test_kunit "$mode" "$mode" "kpkeys=on"
@@ -620,9 +633,11 @@ cmd_test_mutants() {
 }
 
 test_mutant() {
-	local log=$LOG_DIR/mutant.log rc=0 params
-	# A line "Parameters: ..." of the mutant: what shows the defect needs them.
+	local log=$LOG_DIR/mutant.log rc=0 params attack
+	# A line "Parameters: ..." of the mutant: what shows the defect needs them. "Attack: NAME MODE":
+	# an attack of the corpus that wins in that mode.
 	params=$(sed -n '/^--- /q; s/^Parameters: //p' "$1")
+	attack=$(sed -n '/^--- /q; s/^Attack: //p' "$1")
 	sync_tree "$1"
 	OUT_DIR=$BUILD/$ARCH-mutant
 	configure on
@@ -634,6 +649,12 @@ test_mutant() {
 	rm -rf "$IMAGE" && mkdir "$IMAGE"
 	cp "$OUT_DIR/$ARCH_IMAGE" "$IMAGE/kernel"
 	build_initramfs
+	if [ -n "$attack" ]; then
+		must mutant 90 "${attack#* }" "kpkeys=on kpkeys.run=attack kpkeys.attack=${attack% *}"
+		grep -q "^attack: result ${attack% *} won " "$CONSOLE" || fail "${attack% *} does not win (log: $CONSOLE)"
+		say "# noticed: ${attack% *} wins"
+		return
+	fi
 	if ! boot mutant 20 "${ARCH_MUTANT_MODE:-default}" "kpkeys=on kpkeys.run=audit kunit.enable=1 kunit.filter_glob=kpkeys* $params"; then
 		# A machine that did not start proves nothing.
 		[[ $WHY != *"printed nothing"* ]] || grep -q 'Kernel panic' "$CONSOLE" ||

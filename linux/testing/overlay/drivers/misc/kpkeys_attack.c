@@ -28,6 +28,10 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
+#if defined(CONFIG_KVM) && defined(CONFIG_ARM64)
+#include <linux/kvm_host.h>
+#endif
+
 #include <misc/kpkeys_attack.h>
 
 #include "../../mm/kpkeys/pool.h"
@@ -77,6 +81,10 @@ static const struct {
 	MEMBER(kpkeys_chunk, nr_pages),
 	MEMBER(kpkeys_chunk, page),
 	MEMBER(kpkeys_chunk, boot),
+#if defined(CONFIG_KVM) && defined(CONFIG_ARM64)
+	MEMBER(kvm_host_data, host_ctxt.sys_regs[TCR2_EL1]),
+	MEMBER(kvm_host_data, host_ctxt.sys_regs[POR_EL1]),
+#endif
 	{ "THREAD_SIZE", THREAD_SIZE },
 	{ "PG_uptodate", PG_uptodate },
 	{ "ZONE_NORMAL", ZONE_NORMAL },
