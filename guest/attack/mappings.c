@@ -16,7 +16,7 @@
 
 #include <sys/syscall.h>
 
-#define NR_RANGES	64
+#define NR_RANGES	256
 #define FILE_PARTS	32	/* each as large as what a table maps */
 
 static int file_of(size_t size)

@@ -67,7 +67,7 @@ cmd_bench() {
 		VM_CPU=("${VM_COUNTING[@]}")
 	fi
 	for state in off on; do
-		must_boot "bench-$state" 120 default "$params kpkeys=$state kpkeys.run=bench"
+		must_boot "bench-$state" 120 default "$params kpkeys=$state ${KPKEYS_PARAMS:-} kpkeys.run=bench"
 		[ "$(exit_status bench)" = 0 ] || { show_tail; die "the bench program failed"; }
 		{
 			sed -n 's/^boot_ms: \([0-9]*\).*/boot ns=\1000000 -=- -=-/p' "$CONSOLE"
