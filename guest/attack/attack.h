@@ -95,6 +95,7 @@ const char *own_page(void);
 u64 own_page_slot(void);
 int steal_by_write(u64 slot);
 int steal_as_helper(void *arg);
+bool helper_wrote(void);
 bool steal_with_helper(pid_t pid);
 int steal_with_table(volatile u64 *table, char *range);
 int steal_from(const volatile void *mapped);

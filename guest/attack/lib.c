@@ -406,6 +406,11 @@ int steal_by_write(u64 slot)
 #define WRITTEN	(&shared->words[6])
 #define READ	(&shared->words[7])
 
+bool helper_wrote(void)
+{
+	return *(volatile u64 *)WRITTEN;
+}
+
 /* The same write by one who may be killed, and who alone can put it back. */
 int steal_as_helper(void *arg)
 {
@@ -421,7 +426,7 @@ int steal_as_helper(void *arg)
 /* Whether the helper, a child of this process, could write. */
 bool steal_with_helper(pid_t pid)
 {
-	while (!*(volatile u64 *)WRITTEN) {
+	while (!helper_wrote()) {
 		if (waitpid(pid, NULL, WNOHANG) == pid)
 			return false;
 		usleep(1000);

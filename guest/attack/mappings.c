@@ -134,7 +134,8 @@ static void map_cached(struct cached_page *c, u64 page, char *at)
 
 static bool is_mapped(const struct cached_page *c, u64 kernel_addr)
 {
-	u64 entry = kernel_read(entry_slot(leak.pgd, c->at, 1));
+	u64 slot = entry_slot(leak.pgd, c->at, 1);
+	u64 entry = slot ? kernel_read(slot) : 0;
 
 	return entry & 1 && kernel_address(entry) == kernel_addr;
 }

@@ -454,7 +454,7 @@ static void sleep_drops_records(struct kunit *test)
 		recorded[0] = kpkeys_is_recorded(&frame[KPKEYS_MAX_NESTED - 1]);
 		recorded[1] = kpkeys_is_recorded(&frame[KPKEYS_MAX_NESTED]);
 	}
-	usleep_range(500, 1500);
+	schedule_timeout_uninterruptible(1);
 	scoped_guard(irqsave) {
 		left = kpkeys_in_interrupted_section();
 		for (i = 0; i <= KPKEYS_MAX_NESTED; i++)

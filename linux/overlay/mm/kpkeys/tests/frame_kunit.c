@@ -156,26 +156,28 @@ static void hand_out_and_free(struct kunit *test)
 
 static void memory_in_use_does_not_leave(struct kunit *test)
 {
-	struct page *page = ordinary_page(test, 0);
+	struct page *pages = ordinary_page(test, 1);
 	void *table = alloc_table(test);
-	unsigned long pfn = pfn_of(table);
+	unsigned long pfn = page_to_pfn(pages);
 
 	test_provoke_violations(test);
-	KUNIT_EXPECT_FALSE(test, kpkeys_frames_leave(pfn, 1));
+	KUNIT_EXPECT_FALSE(test, kpkeys_frames_leave(pfn_of(table), 1));
 	EXPECT_FRAME(test, table, PTP, 0);
-	KUNIT_EXPECT_FALSE(test, kpkeys_frames_leave(page_to_pfn(page), 1));
+	KUNIT_EXPECT_FALSE(test, kpkeys_frames_leave(pfn, 1));
 	KUNIT_EXPECT_EQ(test, take_violations(), 2);
 
 	/* All of them, or none: what comes before the one in use is as it was. */
 	kpkeys_frame_test_set(pfn, KPKEYS_FRAME_FREE);
-	if (kpkeys_frame_type(pfn + 1) != KPKEYS_FRAME_FREE) {
-		KUNIT_EXPECT_FALSE(test, kpkeys_frames_leave(pfn, 2));
-		KUNIT_EXPECT_EQ(test, take_violations(), 1);
-	}
-	EXPECT_FRAME(test, table, FREE, 0);
-	kpkeys_frame_test_set(pfn, KPKEYS_FRAME_PTP);
+	kpkeys_frame_test_set(pfn + 1, KPKEYS_FRAME_PTP);
+	KUNIT_EXPECT_FALSE(test, kpkeys_frames_leave(pfn, 2));
+	KUNIT_EXPECT_EQ(test, take_violations(), 1);
+	KUNIT_EXPECT_EQ(test, kpkeys_frame_word(pfn), KPKEYS_FRAME_FREE);
+	KUNIT_EXPECT_EQ(test, kpkeys_frame_word(pfn + 1), KPKEYS_FRAME_PTP);
+
+	kpkeys_frame_test_set(pfn, KPKEYS_FRAME_NONE);
+	kpkeys_frame_test_set(pfn + 1, KPKEYS_FRAME_NONE);
 	free_table(table);
-	__free_page(page);
+	__free_pages(pages, 1);
 }
 
 /* A chunk header that an attacker has changed. */
