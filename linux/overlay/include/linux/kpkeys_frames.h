@@ -167,7 +167,25 @@ static __always_inline bool kpkeys_leaf_allowed(const void *entryp, u64 entry,
 	return __kpkeys_leaf_allowed(entryp, entry, pfn, nr);
 }
 
-bool kpkeys_flags_allowed(const void *entryp, u64 entry, unsigned long pfn);
+bool __kpkeys_flags_allowed(const void *entryp, u64 entry, unsigned long pfn);
+
+/**
+ * kpkeys_flags_allowed() - May the flags of an entry that maps memory change?
+ * @entryp: The entry
+ * @old: Its value
+ * @new: Its value with the new flags; the frames are those that it maps already
+ * @pfn: The first frame
+ *
+ * As kpkeys_leaf_allowed(): an entry that may map a frame as long as it is read-only must
+ * not become writable.
+ *
+ * Context: Any.
+ * Return: false, and a violation, if it must not be written
+ */
+#define kpkeys_flags_allowed(entryp, old, new, pfn)				\
+	(!arch_kpkeys_entry_is_readonly(old) || arch_kpkeys_entry_is_readonly(new) ||	\
+	 __kpkeys_flags_allowed(entryp, new, pfn))
+
 u64 kpkeys_xchg_entry(void *entryp, int level, u64 entry);
 void kpkeys_set_blocks(void *entryp, int level, u64 entry, unsigned int nr,
 		       unsigned long step);
@@ -218,10 +236,7 @@ static __always_inline bool kpkeys_leaf_allowed(const void *entryp, u64 entry,
 	return true;
 }
 
-static inline bool kpkeys_flags_allowed(const void *entryp, u64 entry, unsigned long pfn)
-{
-	return true;
-}
+#define kpkeys_flags_allowed(entryp, old, new, pfn)	true
 
 static inline u64 kpkeys_xchg_entry(void *entryp, int level, u64 entry)
 {

@@ -724,18 +724,15 @@ static __always_inline const char *xchg_entry_of(int level, u64 *entryp, u64 *va
 }
 
 /**
- * kpkeys_flags_allowed() - May the flags of an entry that maps memory change?
+ * __kpkeys_flags_allowed() - kpkeys_flags_allowed() of an entry that becomes writable
  * @entryp: The entry
- * @entry: Its value, with the new flags; the frames are those that it maps already
+ * @entry: Its new value
  * @pfn: The first frame
- *
- * As kpkeys_leaf_allowed(): an entry that may map a frame as long as it is read-only must
- * not become writable.
  *
  * Context: Any.
  * Return: false, and a violation, if it must not be written
  */
-bool kpkeys_flags_allowed(const void *entryp, u64 entry, unsigned long pfn)
+bool __kpkeys_flags_allowed(const void *entryp, u64 entry, unsigned long pfn)
 {
 	unsigned int type = kpkeys_frame_type(arch_kpkeys_entry_pfn(entryp));
 	unsigned long nr = 1;
@@ -750,7 +747,7 @@ bool kpkeys_flags_allowed(const void *entryp, u64 entry, unsigned long pfn)
 	violation("entry would make protected memory writable", pfn);
 	return false;
 }
-EXPORT_SYMBOL_GPL(kpkeys_flags_allowed);
+EXPORT_SYMBOL_GPL(__kpkeys_flags_allowed);
 
 /**
  * kpkeys_xchg_entry() - Write an entry of a PMD, PUD, P4D or PGD table
