@@ -75,6 +75,7 @@ u64 empty_entry(void);
 u64 link_to(u64 kernel_addr, unsigned int level);
 
 /* Processes */
+void run_on_any_cpu(void);
 void run_on_cpu(int cpu);
 pid_t start(int (*fn)(void *arg), void *arg);
 bool ended_well(pid_t pid);

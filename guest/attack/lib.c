@@ -209,6 +209,14 @@ u64 link_to(u64 kernel_addr, unsigned int level)
  * Processes
  */
 
+void run_on_any_cpu(void)
+{
+	cpu_set_t set;
+
+	memset(&set, 0xff, sizeof(set));
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
 void run_on_cpu(int cpu)
 {
 	cpu_set_t set;

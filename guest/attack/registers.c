@@ -13,6 +13,7 @@
 /* Races: how often one is tried, by processes that do not survive if it is lost. */
 #define SECTION_TRIES	4
 #define INTERRUPT_TRIES	16
+#define INTERRUPT_NS	30000000000ULL	/* after which no other one is begun */
 #define NR_TIMERS	200
 
 /*
@@ -288,8 +289,8 @@ static int pause_count(void)
  */
 static int interrupted(void)
 {
-	u64 found[16], open[16], from, to, word;
-	unsigned int n, i, half;
+	u64 found[16], from, to, word, open, end;
+	unsigned int halves[16], n, i, half;
 	int tries;
 
 	/* Who hits the moment before the handler returns may win, or end the machine. */
@@ -297,7 +298,8 @@ static int interrupted(void)
 		return not_possible("the host keeps the register in a signal frame");
 	if (prepare_race())
 		return NOT_POSSIBLE;
-	for (tries = 0; tries < INTERRUPT_TRIES; tries++) {
+	end = now_ns() + INTERRUPT_NS;
+	for (tries = 0; tries < INTERRUPT_TRIES && now_ns() < end; tries++) {
 		pid_t pid = start_busy(on_arch("um") ? busy_in_user_mode : busy_in_sections);
 
 		if (on_arch("um"))
@@ -310,16 +312,19 @@ static int interrupted(void)
 		for (n = 0; from < to && n < ARRAY_SIZE(found); from += 8) {
 			word = kernel_read(from);
 			for (half = 0; half < 2 && n < ARRAY_SIZE(found); half++) {
-				if (!is_register(word, half, &open[n]))
+				if (!is_register(word, half, &open))
 					continue;
+				halves[n] = half;
 				found[n++] = from;
 			}
 		}
 		shared->nr_writes = n;
 		*(volatile u64 *)GO_ON = 1;
 		while (hammering()) {
+			/* Other things are there at other times: they would only end the machine. */
 			for (i = 0; i < n; i++)
-				restore(found[i], open[i]);
+				if (is_register(kernel_read(found[i]), halves[i], &open))
+					restore(found[i], open);
 			if (!n)
 				sched_yield();
 		}

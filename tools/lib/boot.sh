@@ -59,8 +59,8 @@ calm() {
 # part WORD: what the guest's program WORD printed, with what the kernel said meanwhile.
 part() { sed -n "/^kpkeys-guest: $1 begin\$/,/^kpkeys-guest: $1 exit /p" "$CONSOLE"; }
 
-# exit_status WORD
-exit_status() { sed -n "s/^kpkeys-guest: $1 exit //p" "$CONSOLE"; }
+# exit_status WORD: the kernel may print in the middle of a line of the guest.
+exit_status() { sed -n "s/^kpkeys-guest: $1 exit \([0-9]*\).*/\1/p" "$CONSOLE"; }
 
 show_tail() {
 	say "the end of $CONSOLE:"

@@ -8,6 +8,9 @@ import collections
 # been where other code can change it: on the stack, or in a register that a called function has to save.
 READ, OLD, SAVED = READS = 'read', 'read before a write', 'read and saved'
 
+# How far unchanged() walks: a loop that nothing enters has no place where paths meet.
+MAX_WALK = 10000
+
 
 class Flow:
     """The values in the functions of an Image."""
@@ -31,10 +34,25 @@ class Flow:
                 if what == 'value':
                     yield what, where
                 elif what == 'place':
-                    yield what, (prev, where), self.age(image.code[prev], where)
+                    yield what, *self.unchanged(prev, where, self.age(image.code[prev], where))
                 else:
                     yield what, (prev, where), *(
                         (prev, src) if kind == 'place' else {src} for kind, src in source)
+
+    def unchanged(self, key, place, age):
+        """Walks back from @place before @key, to where it is set or paths meet: most code does neither."""
+        image = self.image
+        for _ in range(MAX_WALK):
+            before = image.before(key)
+            if image.is_entry(key) or len(before) != 1:
+                break
+            prev, = before
+            steps = list(self.arch.step(image.code[prev], place))
+            if len(steps) != 1 or steps[0][0] != 'place':
+                break
+            key, place = prev, steps[0][1]
+            age = max(age, self.age(image.code[key], place), key=READS.index)
+        return (key, place), age
 
     def age(self, insn, place):
         """What a value that was read is at least, once it has been in @place during @insn."""
