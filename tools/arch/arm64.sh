@@ -28,11 +28,12 @@ declare -gA ARCH_MUST_PASS=([kpti-nmi]="kpkeys.nmi_runs_in_default_ctx")
 VM_FAST=(-accel "tcg,thread=multi" -smp 4)
 VM_CPU=("${VM_FAST[@]}")
 ARM64_CPU="max,pauth-impdef=on"
-# More of the machine, for some tests.
-ARM64_DEVICES=()
 
 # What it needs of deps.sh besides.
 ARCH_NEEDS=(qemu)
+# For the steps of restart.sh.
+ARCH_CONSOLE=ttyAMA0
+ARCH_DISK=virtio-blk-device
 
 arch_host() { echo emulated; }
 arch_has_pkeys() { true; }
@@ -60,8 +61,8 @@ arch_boot() {
 		firmware=(-bios "$UEFI_AARCH64")
 	fi
 	"$QEMU_BIN" -M "$machine" -cpu "$cpu" "${VM_CPU[@]}" -m 1G -nic none -no-reboot -nodefaults \
-		-no-user-config -display none "${firmware[@]}" "${ARM64_DEVICES[@]}" -chardev stdio,id=console,signal=off -serial chardev:console \
-		-kernel "$1/kernel" -initrd "$1/initramfs.cpio" -append "console=ttyAMA0 panic=-1 $3"
+		-no-user-config -display none "${firmware[@]}" "${VM_DEVICES[@]}" -chardev stdio,id=console,signal=off -serial chardev:console \
+		-kernel "$1/kernel" -initrd "$1/initramfs.cpio" -append "console=$ARCH_CONSOLE panic=-1 $3"
 }
 
 # arch_set_machine NAME: what mode default is to run on, one of those of arch_boot().
@@ -86,43 +87,6 @@ arch_steps() {
 	step "$ARCH: hibernation" test_hibernation
 	step "$ARCH: attack on what KVM keeps of the host" test_attack kvm-host-context nvhe
 	step "$ARCH: protection keys of processes, kpkeys off and on" test_user_pkeys
-}
-
-# A kernel that is started by another one, whose CPUs and memory it takes over.
-test_kexec() {
-	local root=$RUN/kexec-root base=$IMAGE
-	mkdir -p "$root/boot"
-	cp "$base/kernel" "$base/initramfs.cpio" "$root/boot/"
-	IMAGE=$RUN/kexec
-	mkdir -p "$IMAGE"
-	cp "$base/kernel" "$IMAGE/"
-	{
-		cat "$base/initramfs.cpio"
-		cd "$root" && find boot | cpio -o -H newc -R 0:0 --quiet
-	} >"$IMAGE/initramfs.cpio"
-	must "kexec-$1" 60 "$1" "kpkeys=on kpkeys.run=kexec kpkeys.next=console=ttyAMA0:panic=-1:kpkeys=on:${QUIET_PARAMS// /:}:kpkeys.run=hotplug,audit"
-	[ "$(grep -c '^Linux version' "$CONSOLE")" = 2 ] || { show_tail; fail "there was no second kernel"; }
-	[ "$(grep -c '^kpkeys: page tables are protected' "$CONSOLE")" = 2 ] || fail "one of the kernels does not protect page tables"
-	must_calm
-	must_exit_0 hotplug
-	must_exit_0 audit
-}
-
-# A kernel whose memory is written to a disk, and read back by another one.
-test_hibernation() {
-	local disk=$RUN/disk
-	truncate -s 1G "$disk"
-	# shellcheck disable=SC2034 # for arch_boot
-	ARM64_DEVICES=(-drive "file=$disk,if=none,id=disk,format=raw" -device virtio-blk-device,drive=disk)
-	# It powers off before its programs are done.
-	boot hibernate 60 default "kpkeys=on kpkeys.run=hibernate" || :
-	must_calm
-	grep -q '^PM: Image saving done' "$CONSOLE" || grep -q '^PM: hibernation: Image saving done' "$CONSOLE" ||
-		{ show_tail; fail "no image was saved"; }
-	must resume 60 default "kpkeys=on resume=/dev/vda kpkeys.run=audit"
-	grep -q '^hibernate: awake again' "$CONSOLE" || { show_tail; fail "the image was not resumed"; }
-	must_calm
-	must_exit_0 hibernate
 }
 
 # Linux's own tests of what processes do with the same feature of the CPU: they all pass, and the

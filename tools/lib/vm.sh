@@ -10,6 +10,8 @@ VM_PACKAGES=(linux-image-cloud-amd64 linux-image-virtual linux-image-amd64 linux
 VM_FAST=(-accel "tcg,thread=multi" -smp 2)
 VM_COUNTING=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -smp 1)
 VM_CPU=("${VM_FAST[@]}")
+# More of the machine, for some tests.
+VM_DEVICES=()
 
 # vm_unpack DEB DIR: its kernel as DIR/vmlinuz.
 vm_unpack() {
