@@ -4,6 +4,7 @@
 
 # Where Debian and Ubuntu have it.
 UEFI_AARCH64=/usr/share/qemu-efi-aarch64/QEMU_EFI.fd
+UEFI_X86_64=/usr/share/OVMF/OVMF_CODE_4M.fd
 
 # One line a package: its name, then a command that succeeds when it is there.
 deps_table() {
@@ -48,7 +49,9 @@ deps_table() {
 		libc6-dev-arm64-cross printf 'int main(){return 0;}' | aarch64-linux-gnu-gcc -static -xc - -o /dev/null
 		END
 		;;
+	objtool) echo "libelf-dev printf '#include <gelf.h>\nint main(){return elf_version(EV_NONE);}' | gcc -xc - -lelf -o /dev/null" ;;
 	firmware) echo "qemu-efi-aarch64 test -e $UEFI_AARCH64" ;;
+	firmware-x86) echo "ovmf test -e $UEFI_X86_64" ;;
 	debian) echo "debian-archive-keyring test -e /usr/share/keyrings/debian-archive-keyring.gpg" ;;
 	upstream) printf '%s\n' "curl curl --version" "ca-certificates test -e /etc/ssl/certs/ca-certificates.crt" ;;
 	esac
