@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +30,61 @@ typedef unsigned long long u64;
 /* What a page table of the lowest level maps. */
 #define PMD_SIZE	(PAGE_SIZE / sizeof(u64) * PAGE_SIZE)
 
+/* Writes whole lines to the kernel's log, whose descriptor is *@cookie. */
+static inline ssize_t write_to_log(void *cookie, const char *text, size_t size)
+{
+	/* As urgent as it must be to be shown in spite of "quiet". */
+	static char line[900] = "<3>";
+	static size_t len = 3;
+	size_t i;
+
+	for (i = 0; i < size; i++) {
+		if (text[i] != '\n')
+			line[len++] = text[i];
+		if (text[i] != '\n' && len < sizeof(line) - 1)
+			continue;
+		line[len++] = '\n';
+		if (write(*(int *)cookie, line, len) < 0)
+			return 0;
+		len = 3;
+	}
+	return size;
+}
+
+/*
+ * What is written to a 16550 waits for its interrupts, while the kernel writes
+ * there at once, also in the middle of a line. There, what goes to the console
+ * goes to the kernel's log instead: lines stay whole, and in order with those of
+ * the kernel.
+ */
+__attribute__((constructor))
+static inline void print_whole_lines(void)
+{
+	static int log;
+	char active[64] = "";
+	struct stat console;
+	FILE *file;
+
+	/* A stream of ours has no descriptor. */
+	if (fileno(stdout) != 1 || fstat(1, &console) || console.st_rdev != makedev(5, 1))
+		return;
+	file = fopen("/sys/class/tty/console/active", "r");
+	if (!file)
+		return;
+	if (!fgets(active, sizeof(active), file))
+		active[0] = '\0';
+	fclose(file);
+	if (!strstr(active, "ttyS"))
+		return;
+
+	log = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+	if (log < 0)
+		return;
+	stdout = fopencookie(&log, "w", (cookie_io_functions_t){ .write = write_to_log });
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	stderr = stdout;
+}
+
 __attribute__((noreturn, format(printf, 1, 2)))
 static inline void die(const char *fmt, ...)
 {
@@ -39,6 +96,7 @@ static inline void die(const char *fmt, ...)
 	vfprintf(stderr, fmt, args);
 	va_end(args);
 	fputc('\n', stderr);
+	fflush(stderr);
 	_exit(1);
 }
 

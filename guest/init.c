@@ -10,6 +10,9 @@
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <termios.h>
+
+#define PRINTK_DEVKMSG	"/proc/sys/kernel/printk_devkmsg"
 
 static const struct {
 	const char *type;
@@ -124,6 +127,8 @@ static void run(const char *word)
 		if (reaped < 0 && errno != EINTR)
 			break;
 	}
+	/* What others have written to the terminal comes first. */
+	tcdrain(1);
 	/* As a shell counts: 128 and the signal. */
 	printf("kpkeys-guest: %s exit %d\n", word,
 	       WIFEXITED(status) ? WEXITSTATUS(status) :
@@ -142,6 +147,10 @@ int main(void)
 	mount_all();
 	open_console("/dev/console");
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	/* Programs may print as much as they like. */
+	if (!access(PRINTK_DEVKMSG, W_OK))
+		write_file(PRINTK_DEVKMSG, "on\n");
+	print_whole_lines();
 	printf("boot_ms: %.1f\n", up.tv_sec * 1e3 + up.tv_nsec / 1e6);
 
 	if (boot_parameter("kpkeys.run", words, sizeof(words)))
