@@ -550,6 +550,9 @@ test_messages() {
 	printf '%s\n' 'strange words' 'make: *** [Makefile:1: x] Error 2' >"$RUN/log"
 	refuses "does not build: strange words" quietly build_failed "$RUN/log" "the kernel"
 
+	# A QEMU that knows PKS by its name, or not at all.
+	refuses "(5.2.0) does not emulate PKS" quietly old_qemu
+
 	# No network: apt knows the package.
 	refuses "apt knows linux-image-6.1.0-9-cloud-amd64 and cannot download it" quietly no_network
 	refuses "apt knows none of" quietly no_package
@@ -557,6 +560,18 @@ test_messages() {
 
 # quietly COMMAND...: in a shell of its own, its words on stderr.
 quietly() { (unset IN_STEP; "$@" 2>&1) >&2; }
+
+old_qemu() {
+	qemu-system-x86_64() {
+		[ "$1" != --version ] || { echo "QEMU emulator version 5.2.0 (Debian 1:5.2)"; return; }
+		echo "qemu-system-x86_64: TCG doesn't support requested features"
+		return 1
+	}
+	# shellcheck disable=SC2034 # for messages
+	LOG_DIR=$RUN
+	use_arch x86_64
+	arch_prepare
+}
 
 no_network() {
 	apt-cache() { echo "  Depends: linux-image-6.1.0-9-cloud-amd64"; }
