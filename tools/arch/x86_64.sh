@@ -9,7 +9,7 @@ ARCH_ELF=vmlinux
 # Whose headers userspace uses.
 ARCH_HEADERS=x86
 # Lines that a complete build prints, for the progress display.
-ARCH_STEPS=1500
+ARCH_STEPS=1600
 # Ways of running that have tests of their own: five levels of page tables, four, and those with
 # page tables of their own for user mode. kpkeys.cpu and kpkeys.machine are for arch_boot().
 declare -gA ARCH_MODES=(
@@ -96,5 +96,27 @@ arch_boot_without_pkeys() {
 arch_steps() {
 	step "$ARCH: CPU hotplug" test_guest hotplug on
 	step "$ARCH: kexec" test_kexec default
+	step "$ARCH: kexec, pti" test_kexec pti
 	step "$ARCH: hibernation" test_hibernation
+	step "$ARCH: suspend to memory" test_guest suspend on
+	step "$ARCH: memory that comes and goes" test_memory
+	step "$ARCH: protection keys of processes, kpkeys off and on" test_user_pkeys
+}
+
+# Memory that is added after boot, as that of a DIMM is that ACPI finds.
+test_memory() {
+	# shellcheck disable=SC2034 # for arch_boot
+	VM_DEVICES=(-m slots=1,maxmem=2G -object memory-backend-ram,id=added,size=256M -device pc-dimm,memdev=added)
+	test_guest memory on
+}
+
+# Linux's own tests of what processes do with the keys that user pages have, which are other bits of
+# the same CPU.
+test_user_pkeys() {
+	local name programs=(protection_keys pkey_sighandler_tests)
+	same_selftests user-pkeys 300 hugepages=40 "${programs[@]}"
+	for name in "${programs[@]}"; do
+		grep -q "^ok $name\." "$RUN/selftests-on" || fail "$name did not run"
+		! grep -E "^(not ok|skip) $name\." "$RUN/selftests-on" || fail "$name: a case did not pass"
+	done
 }

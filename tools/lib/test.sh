@@ -382,24 +382,31 @@ test_vmalloc() {
 	cases "$RUN/vmalloc" || fail "log: $CONSOLE"
 }
 
+# build_selftests NAME...: Linux's own, into an image.
 build_selftests() {
 	local name out=$BUILD/selftests-$ARCH src=$TREE/tools/testing/selftests/mm log=$LOG_DIR/selftests.log
+	local common=("$src"/{vm_util,hugepage_settings}.c) flags=(-static -O2 -w -D_GNU_SOURCE)
 	lock
 	sync_tree
 	mkdir -p "$out"
 	# User mode Linux has no headers of its own to install; the CPU's are the same.
 	make -s -C "$TREE" O="$BUILD/headers-$ARCH" ARCH="$ARCH_HEADERS" headers >"$log" 2>&1 ||
 		fail "headers: $(reason "$log")"
-	for name in "${SELFTESTS[@]}"; do
-		ccache "${ARCH_CROSS:-}gcc" -static -O2 -w -D_GNU_SOURCE -I"$src/.." -I"$TREE" \
+	for name; do
+		case $name in
+		*pkey* | protection_keys) ccache "${ARCH_CROSS:-}gcc" "${flags[@]}" -mxsave -I"$src/.." -I"$TREE" \
 			-isystem "$BUILD/headers-$ARCH/usr/include" -o "$out/$name" \
-			"$src/$name.c" "$src/vm_util.c" "$src/hugepage_settings.c" -lpthread -lrt >"$log" 2>&1 ||
-			fail "$name: $(reason "$log")"
+			"$src/$name.c" "$src/pkey_util.c" "${common[@]}" -lpthread -lrt ;;
+		*) ccache "${ARCH_CROSS:-}gcc" "${flags[@]}" -I"$src/.." -I"$TREE" \
+			-isystem "$BUILD/headers-$ARCH/usr/include" -o "$out/$name" \
+			"$src/$name.c" "${common[@]}" -lpthread -lrt ;;
+		esac >"$log" 2>&1 || fail "$name: $(reason "$log")"
 	done
 	unlock
 	IMAGE=$RUN/$ARCH-selftests
+	rm -rf "$IMAGE" "$RUN/selftests"
 	mkdir -p "$IMAGE" "$RUN/selftests/bin"
-	cp "${SELFTESTS[@]/#/$out/}" "$RUN/selftests/bin/"
+	cp "${@/#/$out/}" "$RUN/selftests/bin/"
 	ln "$RUN/$ARCH-on/kernel" "$IMAGE/kernel"
 	{
 		cat "$RUN/$ARCH-on/initramfs.cpio"
@@ -407,16 +414,16 @@ build_selftests() {
 	} >"$IMAGE/initramfs.cpio"
 }
 
-# The mm self-tests with kpkeys off and on: every case must end the same way. Some cases cannot
-# pass on a small machine or on user mode Linux, with or without kpkeys.
-test_selftests() {
-	local state words name
-	build_selftests
-	words=$(IFS=,; echo "${SELFTESTS[*]}")
+# same_selftests NAME LIMIT PARAMS PROGRAM...: with kpkeys off and on, every case must end the same way.
+same_selftests() {
+	local what=$1 limit=$2 params=$3 state words name
+	shift 3
+	build_selftests "$@"
+	words=$(IFS=,; echo "$*")
 	for state in off on; do
-		must "selftests-$state" 90 default "kpkeys=$state kpkeys.run=$words"
+		must "$what-$state" "$limit" default "kpkeys=$state $params kpkeys.run=$words"
 		must_calm
-		for name in "${SELFTESTS[@]}"; do
+		for name; do
 			part "$name" | ktap | sed -E "s/^(ok|not ok|skip) /&$name./; s/[0-9]{3,}|0x[0-9a-f]+/N/g"
 			echo "exit $name $(exit_status "$name")"
 		done >"$RUN/selftests-$state"
@@ -425,8 +432,12 @@ test_selftests() {
 	cmp -s "$RUN/selftests-off" "$RUN/selftests-on" || fail "they differ (< off, > on; log: $CONSOLE)"
 	grep '^ok' "$RUN/selftests-on" >"$RUN/selftests-ok"
 	cases "$RUN/selftests-ok"
-	say "# fails without kpkeys, too: $(grep -c '^not ok' "$RUN/selftests-off"); the same off and on: ${SELFTESTS[*]}"
+	say "# fails without kpkeys, too: $(grep -c '^not ok' "$RUN/selftests-off"); the same off and on: $*"
 }
+
+# The mm self-tests. Some cases cannot pass on a small machine or on user mode Linux, with or without
+# kpkeys.
+test_selftests() { same_selftests selftests 90 "" "${SELFTESTS[@]}"; }
 
 # A CPU without protection keys: this one, or this one with a system call taken away.
 test_no_pkeys() {
