@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Process 1: mounts the file systems, runs the programs that the boot
- * parameter kpkeys.run=WORD[,WORD...] names, and powers off.
+ * parameter kpkeys.run=WORD[,WORD...] names, and powers off. A program has ended
+ * when its process has; with kpkeys.orphans=wait, when all of its children have, too.
  */
 #include "guest.h"
 
@@ -94,8 +95,8 @@ static void run(const char *word)
 		"PATH=/bin:/sbin:/usr/bin:/usr/sbin", "HOME=/", "TERM=linux",
 		NULL
 	};
-	bool shell = !strcmp(word, "sh");
-	char path[128];
+	bool shell = !strcmp(word, "sh"), orphans;
+	char path[128], how[8];
 	int status;
 	pid_t pid;
 
@@ -114,17 +115,16 @@ static void run(const char *word)
 		_exit(127);
 	}
 
-	/* Orphans come here to be reaped. */
+	/* Orphans come here to be reaped. Some programs go on in one. */
+	orphans = boot_parameter("kpkeys.orphans", how, sizeof(how)) && !strcmp(how, "wait");
 	status = 127 << 8;
 	while (pid > 0) {
 		int reaped_status;
 		pid_t reaped = wait(&reaped_status);
 
-		if (reaped == pid) {
+		if (reaped == pid)
 			status = reaped_status;
-			break;
-		}
-		if (reaped < 0 && errno != EINTR)
+		if (reaped == pid ? !orphans : reaped < 0 && errno != EINTR)
 			break;
 	}
 	/* What others have written to the terminal comes first. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The attack corpus. Each attack has what a kernel bug gives, a read and a write
- * of eight bytes at any kernel address (/dev/kpkeys_attack), and wants what
- * kpkeys denies: to change a page table in a way that the kernel would not. It
- * has won when a process has read memory with the help of such a change.
+ * The attack corpus. Each attack has what a kernel bug gives, a read of eight
+ * bytes and a write of eight or four at any kernel address (/dev/kpkeys_attack),
+ * and wants what kpkeys denies: to change a page table in a way that the kernel
+ * would not. It has won when a process has read memory with the help of such a
+ * change.
  *
  * An attack runs in a process of its own; main.c judges.
  */
@@ -52,7 +53,9 @@ extern bool protected;
 
 void attack_open(void);
 void get_leak(struct kpkeys_attack_leak *result, const void *addr);
+bool try_lookup(const char *name, u64 *value);
 u64 lookup(const char *name);
+u64 per_cpu(u64 addr, unsigned int cpu);
 u64 kernel_read(u64 addr);
 void kernel_write(u64 addr, u64 value);
 void kernel_write32(u64 addr, uint32_t value);
@@ -98,6 +101,7 @@ int steal_by_write(u64 slot);
 int steal_as_helper(void *arg);
 bool helper_wrote(void);
 bool steal_with_helper(pid_t pid);
+bool steal_with_helper_in(pid_t pid, unsigned int seconds);
 int steal_with_table(volatile u64 *table, char *range);
 int steal_from(const volatile void *mapped);
 

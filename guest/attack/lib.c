@@ -45,14 +45,25 @@ void attack_open(void)
 	format = format_of(leak.arch);
 }
 
-u64 lookup(const char *what)
+/* What not every kernel has. */
+bool try_lookup(const char *what, u64 *value)
 {
 	struct kpkeys_attack_name name = {};
 
 	snprintf(name.name, sizeof(name.name), "%s", what);
 	if (ioctl(device, KPKEYS_ATTACK_LOOKUP, &name))
+		return false;
+	*value = name.value;
+	return true;
+}
+
+u64 lookup(const char *what)
+{
+	u64 value;
+
+	if (!try_lookup(what, &value))
 		die("the kernel has no %s", what);
-	return name.value;
+	return value;
 }
 
 u64 kernel_read(u64 addr)
@@ -84,14 +95,20 @@ void kernel_write(u64 addr, u64 value)
 	restore(addr, value);
 }
 
-/* Half a word; the other half is written back as it was. */
+/* Half a word: others may change the other half meanwhile. */
 void kernel_write32(u64 addr, uint32_t value)
 {
-	unsigned int shift = addr & 4 ? 32 : 0;
-	u64 word = kernel_read(addr & ~7ULL);
+	struct kpkeys_attack_word word = { .addr = addr, .value = value };
 
-	word &= ~(0xffffffffULL << shift);
-	kernel_write(addr & ~7ULL, word | (u64)value << shift);
+	__atomic_add_fetch(&shared->nr_writes, 1, __ATOMIC_RELAXED);
+	if (ioctl(device, KPKEYS_ATTACK_WRITE32, &word))
+		die("cannot write kernel memory: %s", strerror(errno));
+}
+
+/* @addr is that of a per-CPU variable. */
+u64 per_cpu(u64 addr, unsigned int cpu)
+{
+	return addr + kernel_read(lookup("__per_cpu_offset") + 8 * cpu);
 }
 
 int not_possible(const char *why)
@@ -431,11 +448,14 @@ int steal_as_helper(void *arg)
 	return 0;
 }
 
-/* Whether the helper, a child of this process, could write. */
-bool steal_with_helper(pid_t pid)
+/* Whether the helper, a child of this process, could write. It may be stuck for ever. */
+bool steal_with_helper_in(pid_t pid, unsigned int seconds)
 {
+	u64 start = now_ns();
+
 	while (!helper_wrote()) {
-		if (waitpid(pid, NULL, WNOHANG) == pid)
+		if (waitpid(pid, NULL, WNOHANG) == pid ||
+		    now_ns() - start > seconds * 1000000000ULL)
 			return false;
 		usleep(1000);
 	}
@@ -445,6 +465,11 @@ bool steal_with_helper(pid_t pid)
 	waitpid(pid, NULL, 0);
 	flush();
 	return true;
+}
+
+bool steal_with_helper(pid_t pid)
+{
+	return steal_with_helper_in(pid, 3600);
 }
 
 /*

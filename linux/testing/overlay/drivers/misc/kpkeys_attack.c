@@ -4,8 +4,8 @@
  *
  * The threat that kpkeys is about is an attacker who, through some bug, can
  * read and write kernel memory, and who leaves the control flow alone. To show
- * the defence, this device hands out exactly that: a read and a write of eight
- * bytes at any kernel address, the addresses that real attackers get from an
+ * the defence, this device hands out exactly that: a read of eight bytes and a
+ * write of eight or four at any kernel address, the addresses that real attackers get from an
  * information leak, and what they read in the kernel's binary: where symbols
  * are, and how structures are laid out. Nothing here knows about kpkeys or asks
  * whether it is on: the write is an ordinary store, as a bug's would be.
@@ -30,6 +30,10 @@
 
 #if defined(CONFIG_KVM) && defined(CONFIG_ARM64)
 #include <linux/kvm_host.h>
+#endif
+
+#if defined(CONFIG_X86_64) && !defined(CONFIG_UML)
+#include <asm/tlbflush.h>
 #endif
 
 #include <misc/kpkeys_attack.h>
@@ -85,6 +89,9 @@ static const struct {
 	MEMBER(kvm_host_data, host_ctxt.sys_regs[TCR2_EL1]),
 	MEMBER(kvm_host_data, host_ctxt.sys_regs[POR_EL1]),
 #endif
+#if defined(CONFIG_X86_64) && !defined(CONFIG_UML)
+	MEMBER(tlb_state, cr4),
+#endif
 	{ "THREAD_SIZE", THREAD_SIZE },
 	{ "PG_uptodate", PG_uptodate },
 	{ "ZONE_NORMAL", ZONE_NORMAL },
@@ -127,6 +134,20 @@ static long attack_write(const struct kpkeys_attack_word __user *user)
 		return -EINVAL;
 
 	WRITE_ONCE(*(u64 *)(uintptr_t)word.addr, word.value);
+
+	return 0;
+}
+
+static long attack_write32(const struct kpkeys_attack_word __user *user)
+{
+	struct kpkeys_attack_word word;
+
+	if (copy_from_user(&word, user, sizeof(word)))
+		return -EFAULT;
+	if (!IS_ALIGNED(word.addr, sizeof(u32)))
+		return -EINVAL;
+
+	WRITE_ONCE(*(u32 *)(uintptr_t)word.addr, word.value);
 
 	return 0;
 }
@@ -197,6 +218,8 @@ static long attack_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return attack_read(user);
 	case KPKEYS_ATTACK_WRITE:
 		return attack_write(user);
+	case KPKEYS_ATTACK_WRITE32:
+		return attack_write32(user);
 	case KPKEYS_ATTACK_LEAK:
 		return attack_leak(user);
 	case KPKEYS_ATTACK_VERIFY:

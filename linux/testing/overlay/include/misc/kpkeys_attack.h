@@ -77,5 +77,7 @@ struct kpkeys_attack_name {
 #define KPKEYS_ATTACK_VERIFY	_IOW('K', 4, struct kpkeys_attack_guess)
 /* Fails with ENOENT for a name that is not known. */
 #define KPKEYS_ATTACK_LOOKUP	_IOWR('K', 5, struct kpkeys_attack_name)
+/* Four bytes: the address is a multiple of 4. */
+#define KPKEYS_ATTACK_WRITE32	_IOW('K', 6, struct kpkeys_attack_word)
 
 #endif /* _MISC_KPKEYS_ATTACK_H */
