@@ -114,7 +114,8 @@ test_memory() {
 # the same CPU.
 test_user_pkeys() {
 	local name programs=(protection_keys pkey_sighandler_tests)
-	same_selftests user-pkeys 300 hugepages=40 "${programs[@]}"
+	# The first one goes on in a child process.
+	same_selftests user-pkeys 300 "hugepages=40 kpkeys.orphans=wait" "${programs[@]}"
 	for name in "${programs[@]}"; do
 		grep -q "^ok $name\." "$RUN/selftests-on" || fail "$name did not run"
 		! grep -E "^(not ok|skip) $name\." "$RUN/selftests-on" || fail "$name: a case did not pass"
