@@ -6,8 +6,15 @@
  */
 #include "guest.h"
 
-#define DUMP	"/sys/kernel/debug/kernel_page_tables"
 #define TRIES	10
+
+static const struct {
+	const char *path;
+	const char *linear_map;	/* the headline */
+} dumps[] = {
+	{ "/sys/kernel/debug/kernel_page_tables",	"Linear Mapping start" },
+	{ "/sys/kernel/debug/page_tables/kernel",	"Low Kernel Mapping" },
+};
 
 /* Returns how many pages of the linear map have the pkey of page tables. */
 static u64 dump_pages(u64 *mappings)
@@ -15,15 +22,16 @@ static u64 dump_pages(u64 *mappings)
 	char line[512], bits[256], *pkey;
 	u64 start, end, pages = 0;
 	bool linear = false;
+	unsigned int i = !!access(dumps[0].path, F_OK);
 	FILE *file;
 
-	file = fopen(DUMP, "r");
+	file = fopen(dumps[i].path, "r");
 	if (!file)
-		die(DUMP ": %s", strerror(errno));
+		die("%s: %s", dumps[i].path, strerror(errno));
 	*mappings = 0;
 	while (fgets(line, sizeof(line), file)) {
 		if (line[0] == '-')
-			linear = strstr(line, "Linear Mapping start");
+			linear = strstr(line, dumps[i].linear_map);
 		/* What is not mapped has no bits. */
 		if (sscanf(line, "0x%llx-0x%llx %*s %*s %255[^\n]", &start, &end,
 			   bits) != 3)
