@@ -26,6 +26,8 @@ X86_CPU="max,pks=on"
 
 # What it needs of deps.sh besides.
 ARCH_NEEDS=(emulate objtool)
+# Here the firmware does not tell where the console is.
+ARCH_EARLYCON=earlyprintk=ttyS0
 # For the steps of restart.sh.
 ARCH_CONSOLE=ttyS0
 ARCH_DISK=virtio-blk-pci

@@ -315,7 +315,7 @@ judge_attacks() {
 # came to its end. It may be over before there is a console.
 fault_boot() {
 	local rc=0
-	boot "fault-$1" 30 default "earlycon kpkeys=on kpkeys.run=audit $2" || rc=1
+	boot "fault-$1" 30 default "${ARCH_EARLYCON:-earlycon} kpkeys=on kpkeys.run=audit $2" || rc=1
 	grep -qF -- "$3" "$CONSOLE" || { show_tail; fail "$2: the kernel does not say \"$3\""; }
 	return "$rc"
 }
