@@ -139,6 +139,19 @@ static __always_inline bool __kpkeys_is_context(const int ctx)
 }
 
 /*
+ * As __kpkeys_is_context(), but may be wrong, where reading the register is slow: for
+ * code that faults, or closes a section too early, if it is.
+ */
+static __always_inline bool __kpkeys_seems_context(const int ctx)
+{
+#ifdef arch_kpkeys_hint_is
+	return arch_kpkeys_hint_is(ctx);
+#else
+	return __kpkeys_is_context(ctx);
+#endif
+}
+
+/*
  * kpkeys_set_context() without the check that kpkeys is enabled, for callers
  * that have made it.
  *
@@ -157,12 +170,24 @@ static __always_inline void __kpkeys_set_context(const int ctx)
 	BUILD_BUG_ON_MSG(!kpkeys_ctx_allowed[ctx],
 			 "modules may not switch to this kpkeys context");
 
+#ifdef arch_kpkeys_write_context
+	arch_kpkeys_write_context(ctx);
+	kpkeys_count_reg_write();
+#else
 	/* An interrupt right before the write has had the value in memory: look. */
 	while (!__kpkeys_is_context(ctx)) {
 		arch_kpkeys_write_reg((arch_kpkeys_read_reg() & ~(u64)KPKEYS_REG_MASK) |
 				      kpkeys_ctx_table[ctx]);
 		kpkeys_count_reg_write();
 	}
+#endif
+}
+
+/* __kpkeys_set_context(), for code that does not know which context this CPU is in. */
+static __always_inline void __kpkeys_ensure_context(const int ctx)
+{
+	if (!__kpkeys_is_context(ctx))
+		__kpkeys_set_context(ctx);
 }
 
 /**
@@ -182,7 +207,7 @@ static __always_inline void __kpkeys_set_context(const int ctx)
 static __always_inline void kpkeys_set_context(const int ctx)
 {
 	if (kpkeys_enabled())
-		__kpkeys_set_context(ctx);
+		__kpkeys_ensure_context(ctx);
 }
 
 /* Interrupts have not preempted the section: catch up with them. Modules lack the direct way. */
@@ -192,13 +217,25 @@ static __always_inline void kpkeys_set_context(const int ctx)
 #define kpkeys_check_resched()	preempt_check_resched()
 #endif
 
+/* The end of a section that may have ended already. */
+static __always_inline void __kpkeys_close_context(void)
+{
+#ifdef arch_kpkeys_hint_is
+	/* Whoever changes the hint does not keep a section open. */
+	if (arch_kpkeys_hint_is(KPKEYS_CTX_DEFAULT) &&
+	    __kpkeys_is_context(KPKEYS_CTX_DEFAULT))
+		return;
+#endif
+	__kpkeys_set_context(KPKEYS_CTX_DEFAULT);
+}
+
 /* The end of a section of code in another context. */
 static __always_inline void kpkeys_leave_context(void)
 {
 	if (!kpkeys_enabled())
 		return;
 
-	__kpkeys_set_context(KPKEYS_CTX_DEFAULT);
+	__kpkeys_close_context();
 	kpkeys_check_resched();
 }
 
@@ -208,7 +245,7 @@ static __always_inline void kpkeys_leave_context(void)
  */
 #define __kpkeys_in_context(_cond, _ctx, ...)				\
 	do {								\
-		if ((_cond) && !__kpkeys_is_context(_ctx)) {		\
+		if ((_cond) && !__kpkeys_seems_context(_ctx)) {		\
 			__kpkeys_set_context(_ctx);			\
 			__VA_ARGS__;					\
 			kpkeys_leave_context();				\
@@ -269,7 +306,7 @@ static inline void kpkeys_init(void) {}
 #define KPKEYS_GUARD(_name, _ctx)					\
 	DEFINE_CLASS(_name, int, ({					\
 			(void)_T;					\
-			kpkeys_set_context(KPKEYS_CTX_DEFAULT);		\
+			kpkeys_leave_context();				\
 			preempt_enable();				\
 		     }), ({						\
 			preempt_disable();				\

@@ -135,6 +135,18 @@ static __always_inline unsigned int kpkeys_frame_type(unsigned long pfn)
 #define arch_kpkeys_entry_pfn(entryp)	(__pa(entryp) >> PAGE_SHIFT)
 #endif
 
+/* What is nearly always true of a PTE: the table and the frame are what they should be. */
+static __always_inline bool kpkeys_leaf_is_ordinary(const void *entryp, unsigned long pfn)
+{
+	const struct kpkeys_frame_table *table = &kpkeys_frame_table;
+	unsigned long i = ((unsigned long)entryp - table->first) >> PAGE_SHIFT;
+	unsigned long j = pfn - table->start;
+
+	return i < table->nr && j < table->nr &&
+	       (READ_ONCE(table->words[i]) & KPKEYS_FRAME_TYPE_MASK) == KPKEYS_FRAME_PTE &&
+	       READ_ONCE(table->words[j]) == KPKEYS_FRAME_NONE;
+}
+
 bool __kpkeys_leaf_allowed(const void *entryp, u64 entry, unsigned long pfn,
 			   unsigned long nr);
 
@@ -156,13 +168,7 @@ static __always_inline bool kpkeys_leaf_allowed(const void *entryp, u64 entry,
 						unsigned long pfn, unsigned long nr)
 {
 	/* For each PTE that is written: all else is for __kpkeys_leaf_allowed(). */
-	const struct kpkeys_frame_table *table = &kpkeys_frame_table;
-	unsigned long i = ((unsigned long)entryp - table->first) >> PAGE_SHIFT;
-	unsigned long j = pfn - table->start;
-
-	if (likely(nr == 1 && i < table->nr && j < table->nr &&
-		   (READ_ONCE(table->words[i]) & KPKEYS_FRAME_TYPE_MASK) == KPKEYS_FRAME_PTE &&
-		   READ_ONCE(table->words[j]) == KPKEYS_FRAME_NONE))
+	if (likely(nr == 1 && kpkeys_leaf_is_ordinary(entryp, pfn)))
 		return true;
 	return __kpkeys_leaf_allowed(entryp, entry, pfn, nr);
 }
@@ -228,6 +234,10 @@ static __always_inline void *kpkeys_root(const struct mm_struct *mm, void *pgd)
 bool kpkeys_set_root_owner(const struct mm_struct *mm, void *pgd);
 bool kpkeys_clear_root_owner(const struct mm_struct *mm, void *pgd);
 
+/* For architectures that load roots; with the type of mm_struct's member. */
+void *__kpkeys_loaded_root(const struct mm_struct *mm);
+#define kpkeys_loaded_root(mm)		((pgd_t *)__kpkeys_loaded_root(mm))
+
 #else /* !CONFIG_KPKEYS_HARDENED_PGTABLES */
 
 static __always_inline bool kpkeys_leaf_allowed(const void *entryp, u64 entry,
@@ -262,6 +272,8 @@ static inline bool kpkeys_clear_root_owner(const struct mm_struct *mm, void *pgd
 {
 	return true;
 }
+
+#define kpkeys_loaded_root(mm)		((mm)->pgd)
 
 #endif /* CONFIG_KPKEYS_HARDENED_PGTABLES */
 

@@ -44,6 +44,8 @@
 	C(PGTABLES,	"page tables",	BIT(KPKEYS_PKEY_PGTABLES),	true) \
 	KPKEYS_TEST_CONTEXTS(C)
 
+#ifndef __ASSEMBLER__
+
 #define __KPKEYS_PKEY_ENUM(arg, name, label)	KPKEYS_PKEY_##name,
 #define __KPKEYS_CTX_ENUM(name, ...)		KPKEYS_CTX_##name,
 
@@ -56,5 +58,7 @@ enum kpkeys_ctx {
 	KPKEYS_CONTEXTS(__KPKEYS_CTX_ENUM)
 	KPKEYS_NR_CTX
 };
+
+#endif /* !__ASSEMBLER__ */
 
 #endif /* _LINUX_KPKEYS_TABLE_H */

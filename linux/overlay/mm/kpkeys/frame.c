@@ -164,6 +164,14 @@ static bool keeps_source(unsigned int word, unsigned int to)
 	return to != (word & KPKEYS_FRAME_UNPOOLED ? KPKEYS_FRAME_FREE : KPKEYS_FRAME_ENTERING);
 }
 
+/* What is linked stays what it is; a new table that will be linked for ever gets a level. */
+static bool links_allow(unsigned int word, unsigned int to)
+{
+	return !kpkeys_word_links(word) ||
+	       (kpkeys_word_links(word) == LINKS_STICKY &&
+		word_type(word) == KPKEYS_FRAME_PTP && (TYPES(PTE, P4D) & BIT(to)));
+}
+
 /* kpkeys_frame_change(), in a section */
 static __always_inline bool change_type(unsigned long pfn, unsigned int from, unsigned int to)
 {
@@ -175,10 +183,10 @@ static __always_inline bool change_type(unsigned long pfn, unsigned int from, un
 
 	old = READ_ONCE(*wordp);
 	do {
-		if (!(from & BIT(word_type(old))) || kpkeys_word_links(old) ||
+		if (!(from & BIT(word_type(old))) || !links_allow(old, to) ||
 		    !(transitions[word_type(old)] & BIT(to)) || !keeps_source(old, to))
 			return false;
-		new = WORD(to, 0);
+		new = WORD(to, kpkeys_word_links(old));
 		if (to >= KPKEYS_FRAME_PTP)
 			new |= old & KPKEYS_FRAME_UNPOOLED;
 		/* What comes from the pool is free in it first. */
@@ -249,6 +257,69 @@ bool kpkeys_frame_hand_out(unsigned long pfn)
 	return false;
 }
 
+/* The second page of a pair is a PGD table that the first one links. */
+static __always_inline bool change_half(unsigned long pfn, bool used)
+{
+	u16 *wordp = kpkeys_frame_wordp(pfn);
+	u16 old;
+
+	if (!wordp)
+		return false;
+
+	old = READ_ONCE(*wordp);
+	do {
+		if (old != WORD(KPKEYS_FRAME_PGD, !used) &&
+		    !(used && old == WORD(KPKEYS_FRAME_FREE, 0)))
+			return false;
+	} while (!try_cmpxchg(wordp, &old, WORD(KPKEYS_FRAME_PGD, used)));
+	return true;
+}
+
+/**
+ * kpkeys_frame_hand_out_pair() - Two free pages become a PTP
+ * @pfn: The first frame
+ *
+ * Context: Any but NMI.
+ * Return: false, and a violation, if one of them is not free in the pool
+ */
+bool kpkeys_frame_hand_out_pair(unsigned long pfn)
+{
+	bool done;
+
+	if (!kpkeys_frame_hand_out(pfn))
+		return false;
+	if (!kpkeys_frames_live())
+		return true;
+
+	kpkeys_pgtables_write(done = change_half(pfn + 1, true));
+	if (!done)
+		violation("memory to hand out as a page table is not free in the pool",
+			  pfn + 1);
+	return done;
+}
+
+/**
+ * kpkeys_frame_can_free_pair() - Is a PTP of two pages unused?
+ * @pfn: The first frame
+ *
+ * Context: Any but NMI.
+ * Return: false, and a violation, if it is no such PTP, is linked, or is a root
+ */
+bool kpkeys_frame_can_free_pair(unsigned long pfn)
+{
+	bool done;
+
+	if (!kpkeys_frame_can_free(pfn))
+		return false;
+	if (!kpkeys_frames_live())
+		return true;
+
+	kpkeys_pgtables_write(done = change_half(pfn + 1, false));
+	if (!done)
+		violation("memory to free is not a page table", pfn + 1);
+	return done;
+}
+
 /**
  * kpkeys_frame_can_free() - Is a PTP unused?
  * @pfn: The frame
@@ -269,14 +340,20 @@ bool kpkeys_frame_can_free(unsigned long pfn)
 	return kpkeys_frame_take_back(pfn);
 }
 
-static unsigned int take_back_pages(struct page **pages, unsigned int nr)
+static __always_inline bool take_back_page(unsigned long pfn)
+{
+	return kpkeys_frame_type(pfn) == KPKEYS_FRAME_FREE || kpkeys_frame_take_back(pfn);
+}
+
+static __always_inline unsigned int take_back_pages(struct page **pages, unsigned int nr,
+						    bool pairs)
 {
 	unsigned int i, free = 0;
 
 	for (i = 0; i < nr; i++) {
 		unsigned long pfn = page_to_pfn(pages[i]);
 
-		if (kpkeys_frame_type(pfn) == KPKEYS_FRAME_FREE || kpkeys_frame_take_back(pfn)) {
+		if (take_back_page(pfn) && (!pairs || take_back_page(pfn + 1))) {
 			swap(pages[free], pages[i]);
 			free++;
 		}
@@ -298,7 +375,25 @@ unsigned int kpkeys_frames_take_back(struct page **pages, unsigned int nr)
 
 	if (!kpkeys_frames_live())
 		return nr;
-	kpkeys_pgtables_write(free = take_back_pages(pages, nr));
+	kpkeys_pgtables_write(free = take_back_pages(pages, nr, false));
+	return free;
+}
+
+/**
+ * kpkeys_frames_take_back_pairs() - kpkeys_frames_take_back(), of PTPs of two pages
+ * @pages: The first page of each; those that are not unused are moved to the end
+ * @nr: Number of pairs
+ *
+ * Context: Any but NMI.
+ * Return: number of pairs that are free now
+ */
+unsigned int kpkeys_frames_take_back_pairs(struct page **pages, unsigned int nr)
+{
+	unsigned int free;
+
+	if (!kpkeys_frames_live())
+		return nr;
+	kpkeys_pgtables_write(free = take_back_pages(pages, nr, true));
 	return free;
 }
 
@@ -481,6 +576,41 @@ static bool is_shareable(int level)
 	       level == PGTABLE_LEVEL_PMD;
 }
 
+/* A new table gets the largest number of links, which is never counted again. */
+static __always_inline bool share_table(unsigned long pfn)
+{
+	u16 *wordp = kpkeys_frame_wordp(pfn);
+	u16 old;
+
+	if (!wordp)
+		return false;
+
+	old = READ_ONCE(*wordp);
+	do {
+		if (word_type(old) != KPKEYS_FRAME_PTP || kpkeys_word_links(old))
+			return false;
+	} while (!try_cmpxchg(wordp, &old, old | LINKS_STICKY * LINK));
+	return true;
+}
+
+/**
+ * kpkeys_share_pgtable() - Let a new page table be linked more than once, for ever
+ * @table: The table, in the linear map; it is linked at one level only, and never freed
+ *
+ * Context: Process context.
+ */
+void kpkeys_share_pgtable(void *table)
+{
+	unsigned long pfn = PHYS_PFN(__pa(table));
+	bool done;
+
+	if (!kpkeys_hardened_pgtables_enabled() || !kpkeys_frames_live())
+		return;
+	kpkeys_pgtables_write(done = share_table(pfn));
+	if (!done)
+		violation("page table to share is not a new one", pfn);
+}
+
 static __always_inline bool get_link(unsigned long pfn, int level)
 {
 	u16 *wordp = kpkeys_frame_wordp(pfn);
@@ -658,6 +788,7 @@ static __always_inline const char *xchg_entry(u64 *entryp, int level, u64 *val,
 	unsigned long table = arch_kpkeys_entry_pfn(entryp);
 	struct entry old, new = parse_entry(level, *val);
 	u64 entry = *val, was;
+	const u64 *original;
 
 	*pfn = new.pfn;
 	/* A split of a huge page fills in a table by way of an entry on the stack. */
@@ -669,6 +800,15 @@ static __always_inline const char *xchg_entry(u64 *entryp, int level, u64 *val,
 	if (unlikely(!check_table(table, table_level(level)))) {
 		*pfn = table;
 		return "entry to write is not in a page table of its level";
+	}
+
+	/* Links of the kernel's half of a root count in init_mm, which it is a copy of. */
+	original = arch_kpkeys_original(entryp, level);
+	if (original) {
+		if (entry && !arch_kpkeys_same_mapping(entry, READ_ONCE(*original)))
+			return "entry to write is not that of init_mm";
+		*val = xchg(entryp, entry);
+		return NULL;
 	}
 
 	/* Only its flags change. The CPU may set some at the same time. */
@@ -984,23 +1124,23 @@ void *__kpkeys_root(const struct mm_struct *mm, void *pgd)
 EXPORT_SYMBOL_GPL(__kpkeys_root);
 
 /**
- * kpkeys_loaded_root() - The root to load for an mm
- * @mm: The mm, which is not init_mm
+ * __kpkeys_loaded_root() - The root to load for an mm
+ * @mm: The mm
  *
- * Reports nothing, as the scheduler holds its locks: a process with a wrong root has
- * no memory, and its first fault walks it.
+ * For kpkeys_loaded_root(). Reports nothing, as the scheduler holds its locks: a
+ * process with a wrong root has no memory, and its first fault walks it.
  *
  * Context: Any.
- * Return: the root of @mm; if that is not its own, one without entries
+ * Return: the root of @mm; if that is not its own, one without entries for processes
  */
-pgd_t *kpkeys_loaded_root(const struct mm_struct *mm)
+void *__kpkeys_loaded_root(const struct mm_struct *mm)
 {
 	pgd_t *pgd = READ_ONCE(mm->pgd);
 
 	if (!kpkeys_hardened_pgtables_enabled() || !kpkeys_frames_live() ||
 	    likely(kpkeys_frame_owner(PHYS_PFN(__pa(pgd))) == mm))
 		return pgd;
-	return empty_root;
+	return mm == &init_mm ? swapper_pg_dir : arch_kpkeys_empty_root(empty_root);
 }
 
 static void set_image(unsigned long pfn, unsigned long nr)

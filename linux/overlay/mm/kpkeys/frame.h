@@ -9,9 +9,6 @@
 
 #ifdef CONFIG_KPKEYS_HARDENED_PGTABLES
 
-/* For architectures that load roots */
-pgd_t *kpkeys_loaded_root(const struct mm_struct *mm);
-
 const char *kpkeys_frame_type_name(unsigned int type);
 bool kpkeys_frames_live(void);
 bool kpkeys_frames_are_ordinary(unsigned long pfn, unsigned long nr);
@@ -24,7 +21,10 @@ void kpkeys_frames_not_entered(unsigned long pfn, unsigned int nr);
 bool kpkeys_frame_hand_out(unsigned long pfn);
 bool kpkeys_frame_take_back(unsigned long pfn);
 bool kpkeys_frame_can_free(unsigned long pfn);
+bool kpkeys_frame_hand_out_pair(unsigned long pfn);
+bool kpkeys_frame_can_free_pair(unsigned long pfn);
 unsigned int kpkeys_frames_take_back(struct page **pages, unsigned int nr);
+unsigned int kpkeys_frames_take_back_pairs(struct page **pages, unsigned int nr);
 bool kpkeys_frame_set_meta(unsigned long pfn);
 bool kpkeys_frames_leave(unsigned long pfn, unsigned int nr);
 bool kpkeys_frames_leave_unpooled(unsigned long pfn, unsigned int nr);

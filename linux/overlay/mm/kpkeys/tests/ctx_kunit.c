@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* kpkeys: KUnit tests of the framework. */
 
+#include <kunit/test-bug.h>
 #include <kunit/test.h>
 #include <linux/completion.h>
 #include <linux/cpumask.h>
@@ -13,6 +14,10 @@
 #include <linux/sched.h>
 #include <linux/smp.h>
 #include <linux/vmalloc.h>
+#if defined(CONFIG_X86_LOCAL_APIC) && !defined(CONFIG_UML)
+#include <asm/apic.h>
+#include <asm/nmi.h>
+#endif
 #include "../kpkeys.h"
 #include "util.h"
 
@@ -180,6 +185,20 @@ static void inner_guard_ends_outer(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_DEFAULT]);
 }
 
+#ifdef arch_kpkeys_write_context
+/* Whole values are constants: what the register has for other pkeys never changes. */
+static void unmanaged_pkeys_are_kept(struct kunit *test)
+{
+	u64 orig = arch_kpkeys_read_reg() & ~(u64)KPKEYS_REG_MASK;
+
+	guard(preempt)();
+
+	kpkeys_set_context(KPKEYS_CTX_TEST);
+	KUNIT_EXPECT_EQ(test, arch_kpkeys_read_reg() & ~(u64)KPKEYS_REG_MASK, orig);
+	kpkeys_set_context(KPKEYS_CTX_DEFAULT);
+	KUNIT_EXPECT_EQ(test, arch_kpkeys_read_reg() & ~(u64)KPKEYS_REG_MASK, orig);
+}
+#else
 static void unmanaged_pkeys_are_kept(struct kunit *test)
 {
 	u64 orig = arch_kpkeys_read_reg(), changed;
@@ -202,6 +221,7 @@ static void unmanaged_pkeys_are_kept(struct kunit *test)
 	KUNIT_EXPECT_NE(test, changed & mask, orig & mask);
 	arch_kpkeys_write_reg(orig);
 }
+#endif
 
 static void bad_arguments_are_rejected(struct kunit *test)
 {
@@ -593,7 +613,97 @@ static void debug_exception_runs_in_default_ctx(struct kunit *test)
 }
 #endif
 
-#ifdef CONFIG_PERF_EVENTS
+#if IS_ENABLED(CONFIG_KUNIT) && !defined(CONFIG_UML)
+static struct irq_args *warning_args;
+
+/* Asked by whatever reports a warning. */
+static bool in_warning(bool count)
+{
+	if (!warning_args->in_irq)
+		check_ctx(warning_args);
+	/* In thread context, but in an exception. */
+	warning_args->in_irq = true;
+	return true;
+}
+
+static noinline void warn_in_section(struct kunit *test)
+{
+	guard(kpkeys_test)();
+	WARN_ON(true);
+	KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+}
+
+/* A warning is an exception, too, that some architectures handle before all others. */
+static void warning_runs_in_default_ctx(struct kunit *test)
+{
+	struct irq_args args = { .page = protected_page(test) };
+	bool (*orig)(bool count) = kunit_hooks.is_suppressed_warning;
+
+	warning_args = &args;
+	kunit_hooks.is_suppressed_warning = in_warning;
+	warn_in_section(test);
+	kunit_hooks.is_suppressed_warning = orig;
+	expect_irq_args(test, &args);
+}
+#else
+static void warning_runs_in_default_ctx(struct kunit *test)
+{
+	kunit_skip(test, "warnings are function calls");
+}
+#endif
+
+#if defined(CONFIG_X86_LOCAL_APIC) && !defined(CONFIG_UML)
+struct nmi {
+	struct irq_args args;
+	bool done;
+	bool in_nmi;
+};
+
+static struct nmi *wanted_nmi;
+
+static int nmi_fn(unsigned int cmd, struct pt_regs *regs)
+{
+	struct nmi *nmi = READ_ONCE(wanted_nmi);
+
+	if (!nmi || nmi->done)
+		return NMI_DONE;
+
+	nmi->in_nmi = in_nmi();
+	check_ctx(&nmi->args);
+	/* Pairs with send_nmi(): the results before the flag. */
+	smp_store_release(&nmi->done, true);
+	return NMI_HANDLED;
+}
+
+/* Interrupts are disabled: only an NMI arrives. */
+static noinline void send_nmi(struct kunit *test, struct nmi *nmi)
+{
+	int i;
+
+	guard(kpkeys_test)();
+	scoped_guard(irqsave) {
+		WRITE_ONCE(wanted_nmi, nmi);
+		__apic_send_IPI_mask(cpumask_of(smp_processor_id()), NMI_VECTOR);
+		/* Pairs with nmi_fn(). */
+		for (i = 0; i < 20000 && !smp_load_acquire(&nmi->done); i++)
+			udelay(5);
+		WRITE_ONCE(wanted_nmi, NULL);
+	}
+	KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
+}
+
+/* A CPU can send an NMI to itself. */
+static void nmi_runs_in_default_ctx(struct kunit *test)
+{
+	struct nmi nmi = { .args = { .page = protected_page(test) } };
+
+	KUNIT_ASSERT_EQ(test, register_nmi_handler(NMI_LOCAL, nmi_fn, 0, "kpkeys_test"), 0);
+	send_nmi(test, &nmi);
+	unregister_nmi_handler(NMI_LOCAL, "kpkeys_test");
+	KUNIT_EXPECT_TRUE(test, nmi.in_nmi);
+	expect_irq_args(test, &nmi.args);
+}
+#elif defined(CONFIG_PERF_EVENTS)
 struct overflow {
 	struct irq_args args;
 	bool wanted;
@@ -688,6 +798,7 @@ static struct kunit_case kpkeys_cases[] = {
 	KUNIT_CASE(softirq_runs_in_default_ctx),
 	KUNIT_CASE(ipi_runs_in_default_ctx),
 	KUNIT_CASE(debug_exception_runs_in_default_ctx),
+	KUNIT_CASE(warning_runs_in_default_ctx),
 	KUNIT_CASE(nmi_runs_in_default_ctx),
 	{}
 };

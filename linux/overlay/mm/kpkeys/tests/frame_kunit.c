@@ -445,7 +445,7 @@ static void image_is_mapped_readonly(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pte_pfn(ptep_get(ptes)), may ? pfn : 0);
 
 	/* Nor does it become writable later. */
-	ptep_set_access_flags(&vma, 0, ptes, pte_mkdirty(pfn_pte(pfn, PAGE_SHARED)), 0);
+	ptep_set_access_flags(&vma, 0, ptes, pte_mkdirty(pfn_pte(pfn, PAGE_SHARED)), 1);
 	KUNIT_EXPECT_EQ(test, take_violations(), 1);
 	KUNIT_EXPECT_FALSE(test, pte_write(ptep_get(ptes)));
 
@@ -491,6 +491,8 @@ static void block_maps_ordinary_memory_only(struct kunit *test)
 	if (!page)
 		kunit_skip(test, "no memory");
 	pmd = alloc_table(test);
+	/* As one that is linked. */
+	pmd_clear(pmd);
 	test_provoke_violations(test);
 	kpkeys_frame_test_set(page_to_pfn(page) + (1UL << order) - 1, KPKEYS_FRAME_ENTERING);
 	pmd_set_huge(pmd, page_to_phys(page), PAGE_KERNEL);
@@ -510,6 +512,57 @@ static void block_maps_ordinary_memory_only(struct kunit *test)
 /*
  * Roots
  */
+
+/* The kernel's half of a root, where it has one, is that of init_mm. */
+static void kernel_half_is_a_copy(struct kunit *test)
+{
+	struct mm_struct *mm = mm_alloc();
+	pgd_t *pgd = mm->pgd + PTRS_PER_PGD - 1, old = *pgd;
+
+	if (!arch_kpkeys_original(pgd, KPKEYS_LEVEL_PGD)) {
+		mmput(mm);
+		kunit_skip(test, "roots have no kernel's half");
+	}
+
+	test_provoke_violations(test);
+	set_pgd(pgd, __pgd(pgd_val(old) ^ PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, take_violations(), 1);
+	KUNIT_EXPECT_EQ(test, pgd_val(*pgd), pgd_val(old));
+
+	set_pgd(pgd, old);
+	KUNIT_EXPECT_EQ(test, take_violations(), 0);
+	mmput(mm);
+}
+
+/* Page tables of two pages: what is true of the second depends on the first. */
+static void pair_is_handed_out_and_freed(struct kunit *test)
+{
+	struct ptdesc *pt;
+	unsigned long pfn;
+	void *table;
+
+	if (!ARCH_KPKEYS_MAX_ORDER)
+		kunit_skip(test, "all page tables have one page");
+	pt = pagetable_alloc(GFP_KERNEL, 1);
+	KUNIT_ASSERT_NOT_NULL(test, pt);
+	table = ptdesc_address(pt);
+	pfn = pfn_of(table);
+
+	test_provoke_violations(test);
+	EXPECT_FRAME(test, table, PTP, 0);
+	EXPECT_FRAME(test, table + PAGE_SIZE, PGD, 1);
+	TEST_EXPECT_PROTECTED(test, table);
+	TEST_EXPECT_PROTECTED(test, table + PAGE_SIZE);
+	KUNIT_EXPECT_FALSE(test, kpkeys_frame_take_back(pfn + 1));
+	KUNIT_EXPECT_FALSE(test, kpkeys_frame_hand_out(pfn + 1));
+	KUNIT_EXPECT_FALSE(test, kpkeys_frame_hand_out_pair(pfn));
+	KUNIT_EXPECT_EQ(test, take_violations(), 3);
+
+	pagetable_free(pt);
+	EXPECT_FRAME(test, table + PAGE_SIZE, PGD, 0);
+	KUNIT_EXPECT_FALSE(test, kpkeys_frame_can_free_pair(pfn));
+	KUNIT_EXPECT_EQ(test, take_violations(), 1);
+}
 
 static void root_has_its_owner(struct kunit *test)
 {
@@ -954,6 +1007,8 @@ static struct kunit_case frame_cases[] = {
 #ifdef CONFIG_HAVE_ARCH_HUGE_VMAP
 	KUNIT_CASE(block_maps_ordinary_memory_only),
 #endif
+	KUNIT_CASE(kernel_half_is_a_copy),
+	KUNIT_CASE(pair_is_handed_out_and_freed),
 	KUNIT_CASE(root_has_its_owner),
 	KUNIT_CASE(forged_root_is_not_freed),
 	KUNIT_CASE(root_in_use_gets_no_other_owner),
