@@ -155,11 +155,23 @@ EXPORT_SYMBOL_GPL(x86_kpkeys_set_wrprotect);
  */
 
 #ifdef CONFIG_MITIGATION_PAGE_TABLE_ISOLATION
+/* Whether it is in a root that has a half for user mode, whatever it was said to be. */
+static __always_inline bool has_user_half(const pgd_t *pgdp)
+{
+	unsigned long pfn = PHYS_PFN(__pa(pgdp));
+	unsigned int type = kpkeys_frame_type(pfn);
+
+	return !(pfn & 1) && kpkeys_frame_type(pfn + 1) == KPKEYS_FRAME_PGD &&
+	       (type == KPKEYS_FRAME_ROOT || type == KPKEYS_FRAME_PGD);
+}
+
 /* What user mode sees of an entry is what the kernel has, but may be executed. */
 static __always_inline void copy_to_user_half(pgd_t *pgdp)
 {
 	pgdval_t val = READ_ONCE(pgdp->pgd);
 
+	if (!has_user_half(pgdp))
+		return;
 	if ((val & (_PAGE_USER | _PAGE_PRESENT)) == (_PAGE_USER | _PAGE_PRESENT))
 		val &= ~_PAGE_NX;
 	WRITE_ONCE(kernel_to_user_pgdp(pgdp)->pgd, val);
@@ -167,7 +179,8 @@ static __always_inline void copy_to_user_half(pgd_t *pgdp)
 
 static void set_top(pgd_t *pgdp, int level, pgdval_t val)
 {
-	bool both = cpu_feature_enabled(X86_FEATURE_PTI) && pgdp_maps_userspace(pgdp);
+	bool both = cpu_feature_enabled(X86_FEATURE_PTI) && pgdp_maps_userspace(pgdp) &&
+		    !(val & _PAGE_NOPTISHADOW);
 
 	/* As __pti_set_user_pgtbl() does. */
 	if (both && (val & (_PAGE_USER | _PAGE_PRESENT)) == (_PAGE_USER | _PAGE_PRESENT) &&

@@ -223,6 +223,41 @@ static void unmanaged_pkeys_are_kept(struct kunit *test)
 }
 #endif
 
+/* Where code looks at a note instead of the register, the note opens nothing. */
+static void forged_note_opens_nothing(struct kunit *test)
+{
+#ifdef arch_kpkeys_hint_is
+	long *page = protected_page(test);
+	bool written[2];
+	u64 reg[3];
+
+	scoped_guard(irqsave) {
+		arch_kpkeys_set_hint(KPKEYS_CTX_TEST);
+		kpkeys_in_context(KPKEYS_CTX_TEST, written[0] = test_try_write(page));
+		reg[0] = test_reg();
+		arch_kpkeys_set_hint(KPKEYS_CTX_DEFAULT);
+
+		kpkeys_set_context(KPKEYS_CTX_TEST);
+		arch_kpkeys_set_hint(KPKEYS_CTX_DEFAULT);
+		kpkeys_in_context(KPKEYS_CTX_TEST, written[1] = test_try_write(page));
+		reg[1] = test_reg();
+
+		kpkeys_set_context(KPKEYS_CTX_TEST);
+		arch_kpkeys_set_hint(KPKEYS_CTX_DEFAULT);
+		kpkeys_leave_context();
+		reg[2] = test_reg();
+		kpkeys_set_context(KPKEYS_CTX_DEFAULT);
+	}
+	KUNIT_EXPECT_FALSE(test, written[0]);
+	KUNIT_EXPECT_EQ(test, reg[0], kpkeys_ctx_table[KPKEYS_CTX_DEFAULT]);
+	KUNIT_EXPECT_TRUE(test, written[1]);
+	KUNIT_EXPECT_EQ(test, reg[1], kpkeys_ctx_table[KPKEYS_CTX_DEFAULT]);
+	KUNIT_EXPECT_EQ(test, reg[2], kpkeys_ctx_table[KPKEYS_CTX_DEFAULT]);
+#else
+	kunit_skip(test, "the register is read");
+#endif
+}
+
 static void bad_arguments_are_rejected(struct kunit *test)
 {
 	unsigned long page = get_zeroed_page(GFP_KERNEL);
@@ -787,6 +822,7 @@ static struct kunit_case kpkeys_cases[] = {
 	KUNIT_CASE(default_ctx_is_not_written_again),
 	KUNIT_CASE(inner_guard_ends_outer),
 	KUNIT_CASE(unmanaged_pkeys_are_kept),
+	KUNIT_CASE(forged_note_opens_nothing),
 	KUNIT_CASE(bad_arguments_are_rejected),
 	KUNIT_CASE(sleep_ends_section),
 	KUNIT_CASE(migration_ends_section),
