@@ -30,7 +30,7 @@ static int visit_range(int level, u64 entry, unsigned long addr, unsigned long n
 {
 	struct walk_ranges *w = arg;
 
-	return __X86_KPKEYS_ENTRY_PKEY(entry) == w->pkey ? w->fn(addr, next, w->arg) : 0;
+	return arch_kpkeys_entry_pkey(entry) == w->pkey ? w->fn(addr, next, w->arg) : 0;
 }
 
 /**
@@ -58,7 +58,7 @@ static int pkey_of(unsigned long addr)
 
 	if (!pte || !pte_present(*pte))
 		return KPKEYS_PKEY_DEFAULT;
-	return __X86_KPKEYS_ENTRY_PKEY(pte_val(*pte));
+	return arch_kpkeys_entry_pkey(pte_val(*pte));
 }
 
 /**

@@ -100,7 +100,7 @@ asmlinkage void x86_kpkeys_exception_exit(struct pt_regs *regs);
 #define ARCH_KPKEYS_ALIASES_START	VMALLOC_START
 #define ARCH_KPKEYS_ALIASES_END		(-PAGE_SIZE)
 
-#define __X86_KPKEYS_ENTRY_PKEY(entry)						\
+#define arch_kpkeys_entry_pkey(entry)						\
 	(((entry) & _PAGE_PKEY_MASK) >> _PAGE_BIT_PKEY_BIT0)
 
 /* Shadow stacks of user mode have the bit for writing clear, and the dirty bit set. */
@@ -109,11 +109,11 @@ asmlinkage void x86_kpkeys_exception_exit(struct pt_regs *regs);
 	 ((entry) & (_PAGE_USER | _PAGE_DIRTY)) != (_PAGE_USER | _PAGE_DIRTY))
 
 #define arch_kpkeys_entry_is_writable(entry)					\
-	(((entry) & _PAGE_RW) && __X86_KPKEYS_ENTRY_PKEY(entry) == KPKEYS_PKEY_DEFAULT)
+	(((entry) & _PAGE_RW) && arch_kpkeys_entry_pkey(entry) == KPKEYS_PKEY_DEFAULT)
 
 #define arch_kpkeys_entry_has_pkey(entry)					\
 	(!((entry) & _PAGE_USER) &&						\
-	 (__X86_KPKEYS_ENTRY_PKEY(entry) == KPKEYS_PKEY_PGTABLES ||		\
+	 (arch_kpkeys_entry_pkey(entry) == KPKEYS_PKEY_PGTABLES ||		\
 	  arch_kpkeys_entry_is_readonly(entry)))
 
 /* The CPU sets these. */
