@@ -15,8 +15,11 @@
 
 #include <signal.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/timerfd.h>
+
+#include <misc/kpkeys_bench.h>
 
 /* Races: how often one is tried, by processes that do not survive if it is lost. */
 #define SECTION_TRIES	4
@@ -356,27 +359,28 @@ static int interrupted(void)
  * is in sections all the time, which then writes to a page table.
  */
 
-#define OPEN_TRIES	6	/* a process each that is stuck for ever */
-#define CLOSED_TRIES	24
+#define HINT_TRIES	24
 
 static int hint_cpu;
 
 /*
- * With page tables of its own: if a setter faults, this one never ends, and the
- * lock of its memory stays locked. Sections are short, so that there is much to
- * be hit between the last entry and the end.
+ * In no lock's range, lest others wait for ever if a setter faults, and each a short
+ * one, so that there is much to be hit between the last entry and the end.
  */
-static void sections(void)
+static int sections(void *arg)
 {
-	range = table_range(0);
-	*range = 1;
+	struct kpkeys_bench sections = {
+		.op = KPKEYS_BENCH_VMALLOC, .pages = 1, .iterations = 4,
+	};
+	int device = open("/dev/" KPKEYS_BENCH_DEVICE, O_RDWR | O_CLOEXEC);
+
 	run_on_cpu(hint_cpu);
-	while (hammering()) {
-		mprotect(range, PAGE_SIZE, PROT_READ);
+	do {
+		if (ioctl(device, KPKEYS_BENCH_RUN, &sections))
+			die("/dev/" KPKEYS_BENCH_DEVICE ": %s", strerror(errno));
 		++*(volatile u64 *)SECTIONS;
-		mprotect(range, PAGE_SIZE, PROT_READ | PROT_WRITE);
-	}
-	_exit(steal_as_helper(NULL));
+	} while (hammering());
+	return steal_as_helper(arg);
 }
 
 /* Gets the CPU from the process that is in sections. */
@@ -412,7 +416,7 @@ static bool forge_open(u64 hint, int try)
 	if (!other)
 		return false;
 	*(volatile u64 *)WRITE = 1;
-	return steal_with_helper_in(other, 1);
+	return steal_with_helper(other);
 }
 
 static int forge_hint(uint32_t value)
@@ -429,14 +433,12 @@ static int forge_hint(uint32_t value)
 	run_on_cpu(0);
 	hint = per_cpu(lookup("x86_kpkeys_hint"), hint_cpu);
 
-	for (tries = 0; tries < (value ? OPEN_TRIES : CLOSED_TRIES); tries++) {
+	for (tries = 0; tries < HINT_TRIES; tries++) {
 		pid_t busy;
 
 		*SECTIONS = *WRITE = 0;
 		*HAMMER = 1;
-		busy = fork();
-		if (!busy)
-			sections();
+		busy = start(sections, NULL);
 		while (!*(volatile u64 *)SECTIONS)
 			usleep(1000);
 		if (value) {
@@ -448,9 +450,8 @@ static int forge_hint(uint32_t value)
 			*(volatile u64 *)HAMMER = 0;
 			hammer_word(hint, 0, 30000000);
 		}
-		if (steal_with_helper_in(busy, 1))
+		if (steal_with_helper(busy))
 			return DONE;
-		kill(busy, SIGKILL);
 	}
 	return GAINED_NOTHING;
 }
