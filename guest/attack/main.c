@@ -18,7 +18,6 @@
 
 #include <signal.h>
 #include <sys/ioctl.h>
-#include <termios.h>
 
 #define LIMIT_S	90
 
@@ -136,19 +135,6 @@ static const char *judge(int status, char *words, size_t size)
 	}
 }
 
-/* At once: nobody is waited for. */
-static void end_machine(void)
-{
-	int fd = open("/proc/sysrq-trigger", O_WRONLY);
-
-	fflush(stdout);
-	tcdrain(STDOUT_FILENO);
-	usleep(200000);
-	if (fd < 0 || write(fd, "b", 1) != 1)
-		die("/proc/sysrq-trigger: %s", strerror(errno));
-	pause();
-}
-
 static void run(const struct attack *attack)
 {
 	const char *end, *said;
@@ -194,8 +180,6 @@ static void run(const struct attack *attack)
 	       works ? "ok" : "broken", protected ? read_stat(KPKEYS_AUDIT, "violations") : 0,
 	       words, shared->nr_writes);
 	read_log();
-	if (shared->locks && protected)
-		end_machine();
 }
 
 int main(int argc, char **argv)

@@ -456,10 +456,8 @@ static int forge_hint(uint32_t value)
 	return GAINED_NOTHING;
 }
 
-/* Whoever is in a section that is not open faults there, with the locks of its memory. */
 static int hint_open(void)
 {
-	shared->locks = true;
 	return forge_hint(1);
 }
 
