@@ -385,6 +385,10 @@ test_refresh() {
 	! grep -E '^(From|Signed-off-by):' "$file" >"$RUN/said" || fail "it has: $(cat "$RUN/said")"
 	grep -qx 'From: Somebody Else <else@example.org>' "$TOOL_TOP/linux/patches-$KERNEL_SERIES"/*-kbuild-another-one.patch ||
 		fail "somebody else's patch is ours now"
+	[ "$(patch_message "$TOOL_TOP/linux/patches-$KERNEL_SERIES"/*-kbuild-another-one.patch)" = "kbuild: another one" ] ||
+		fail "the message of a patch that is a subject only is lost"
+	grep -B 1 -m 1 -x -e --- "$TOOL_TOP/linux/patches-$KERNEL_SERIES"/*-kbuild-another-one.patch | grep -qx '' ||
+		fail "the header of a patch that is a subject only does not end"
 	PATCH_DIR=$TOOL_TOP/linux/patches-$KERNEL_SERIES patches | while read -r file; do
 		cmp -s "$PATCH_DIR/$file" "$TOOL_TOP/linux/patches-$KERNEL_SERIES/$file" || echo "$file"
 	done >"$RUN/changed-patches"

@@ -205,6 +205,7 @@ patch_message() {
 		/^Subject: / { subject = $0; sub(/^Subject: (\[PATCH\] )?/, "", subject); folded = 1; next }
 		/^[ \t]/ { if (folded) { sub(/^[ \t]+/, " "); subject = subject $0 }; next }
 		{ folded = 0 }
+		END { if (!body) print subject }
 	' "$1"
 }
 
@@ -307,8 +308,11 @@ export_commit() {
 			awk -v mail="<$mail>" '
 				/^Signed-off-by: / && (/@localhost>/ || index($0, mail)) { next }
 				/^$/ { empty++; next }
-				{ for (i = printed ? empty : 1; i > 0; i--) print ""; empty = 0; printed = 1; print }'
-		[ ${#in_overlay[@]} = 0 ] || { echo; printf 'Overlay: %s\n' "${in_overlay[@]}"; }
+				{ for (i = printed ? empty : 1; i > 0; i--) print ""; empty = 0; printed = 1; print }' >"$RUN/body"
+		cat "$RUN/body"
+		# An empty line ends the header, whatever comes then.
+		[ -s "$RUN/body" ] && [ ${#in_overlay[@]} = 0 ] || echo
+		[ ${#in_overlay[@]} = 0 ] || printf 'Overlay: %s\n' "${in_overlay[@]}"
 		echo "---"
 		if [ ${#in_patch[@]} != 0 ]; then
 			commit_diff "$commit" --stat=72 --summary -- "${in_patch[@]}"
