@@ -152,7 +152,7 @@ test_claims() {
 	local tree=$RUN/claims-tree TOOL_TOP dir first
 	claim_clone claims
 	dir=$TOOL_TOP/linux/patches-$KERNEL_SERIES
-	first=$dir/$(patches | head -n 1)
+	first=$dir/$(patches | sed -n 1p)
 	small_tree "$tree"
 	echo "/* nobody's */" >"$TOOL_TOP/linux/overlay/mm/kpkeys/stray.c"
 	refuses "no patch claims linux/overlay/mm/kpkeys/stray.c" tool apply LINUX="$tree"
@@ -349,7 +349,7 @@ test_refresh() {
 	[ "$(patches | wc -l)" = "$(git -C "$tree" rev-list --count base..)" ] || fail "not one commit a patch"
 
 	REPO=$tree
-	file=$(overlay_files | head -n 1)
+	file=$(overlay_files | sed -n 1p)
 	first=$(repo_git log --format=%H --diff-filter=A base.. -- "$file")
 	echo "/* changed */" >>"$tree/$file"
 	refuses "not committed: $file" tool refresh DIR="$tree"
