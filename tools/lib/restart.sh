@@ -5,7 +5,11 @@
 
 # A kernel that is started by another one, whose CPUs and memory it takes over.
 test_kexec() {
-	local root=$RUN/kexec-root base=$IMAGE
+	local root=$RUN/kexec-root base=$IMAGE next=console=$ARCH_CONSOLE:panic=-1:kpkeys=on:${QUIET_PARAMS// /:} word
+	# The machine is the same; what else the mode says is for both kernels.
+	for word in ${ARCH_MODES[$1]}; do
+		[[ $word == kpkeys.* ]] || next+=:$word
+	done
 	mkdir -p "$root/boot"
 	cp "$base/kernel" "$base/initramfs.cpio" "$root/boot/"
 	IMAGE=$RUN/kexec
@@ -15,7 +19,7 @@ test_kexec() {
 		cat "$base/initramfs.cpio"
 		cd "$root" && find boot | cpio -o -H newc -R 0:0 --quiet
 	} >"$IMAGE/initramfs.cpio"
-	must "kexec-$1" 60 "$1" "kpkeys=on kpkeys.run=kexec kpkeys.next=console=$ARCH_CONSOLE:panic=-1:kpkeys=on:${QUIET_PARAMS// /:}:kpkeys.run=hotplug,audit"
+	must "kexec-$1" 60 "$1" "kpkeys=on kpkeys.run=kexec kpkeys.next=$next:kpkeys.run=hotplug,audit"
 	[ "$(grep -c '^Linux version' "$CONSOLE")" = 2 ] || { show_tail; fail "there was no second kernel"; }
 	[ "$(grep -c '^kpkeys: page tables are protected' "$CONSOLE")" = 2 ] || fail "one of the kernels does not protect page tables"
 	must_calm
