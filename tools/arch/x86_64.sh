@@ -19,6 +19,11 @@ declare -gA ARCH_MODES=(
 )
 # Of these modes, the one in which every defect of linux/testing/mutants shows.
 ARCH_MUTANT_MODE=pti
+# Cases of KUnit that must not be skipped in a mode.
+declare -gA ARCH_MUST_PASS=(
+	[default]="kpkeys.nmi_runs_in_default_ctx"
+	[pti]="kpkeys.nmi_runs_in_default_ctx"
+)
 # Fast, or with a clock that counts instructions (vm.sh).
 VM_FAST=(-accel "tcg,thread=multi" -smp 4)
 VM_CPU=("${VM_FAST[@]}")
