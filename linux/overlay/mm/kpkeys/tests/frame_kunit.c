@@ -56,6 +56,8 @@ static struct page *ordinary_page(struct kunit *test, unsigned int order)
 	struct page *page = alloc_pages(GFP_KERNEL | __GFP_ZERO, order);
 
 	KUNIT_ASSERT_NOT_NULL(test, page);
+	/* Else somebody may be splitting what maps it, by a new table that maps it, too. */
+	(void)arch_kpkeys_split((unsigned long)page_address(page), 1 << order);
 	return page;
 }
 
