@@ -5,6 +5,7 @@
  * protected.
  */
 
+#include <linux/efi.h>
 #include <linux/export.h>
 #include <linux/kpkeys_pgtables.h>
 #include <linux/mm.h>
