@@ -33,6 +33,29 @@ class Arm64:
     def selector(self, _insn):
         return None
 
+    # Nothing is in functions for it.
+    OUTLINED = None
+    WRITER_SIZE = 0
+
+    @staticmethod
+    def writers(_elf):
+        return {}
+
+    @staticmethod
+    def may_write(_data, _addr):
+        return False
+
+    @staticmethod
+    def replace_unknown(data):
+        return data
+
+    @staticmethod
+    def is_unknown(_insn, _elf):
+        return False
+
+    def operands(self, text):
+        return self.ARG.findall(self.COMMENT.sub('', text))
+
     # Control flow.
 
     def patches(self, elf):
@@ -48,7 +71,7 @@ class Arm64:
             old, new = addr + old, addr + 4 + new   # if new_len is 0, @new is a callback
             alternatives.append(((old, old + old_len), (new, new + new_len)))
         # With and without CONFIG_DEBUG_BUGVERBOSE.
-        traps = bug_traps(elf, ('<i6xH', '<iH2x'), lambda word: word == self.BUG_BRK)
+        traps = bug_traps(elf, ('<i6xH', '<iH2x'), lambda word, _: word == self.BUG_BRK)
         return Patches(jumps, alternatives, traps, keys)
 
     @staticmethod

@@ -4,10 +4,11 @@
 import collections
 import struct
 
-Section = collections.namedtuple('Section', 'name kind address offset size link')
+Section = collections.namedtuple('Section', 'name kind flags address offset size link')
 Symbol = collections.namedtuple('Symbol', 'value size section')
 
 SHT_PROGBITS, SHT_SYMTAB = 1, 2
+SHF_WRITE, SHF_ALLOC, SHF_EXECINSTR = 1, 2, 4
 ET_REL = 1
 
 
@@ -32,7 +33,7 @@ class Elf:
         where, = struct.unpack_from('<Q', self.data, 0x28)
         size, count, strings = struct.unpack_from('<HHH', self.data, 0x3a)
         headers = [struct.unpack_from('<IIQQQQII', self.data, where + size * i) for i in range(count)]
-        self.sections = [Section(self.string(headers[strings][4] + h[0]), h[1], *h[3:7])
+        self.sections = [Section(self.string(headers[strings][4] + h[0]), *h[1:7])
                          for h in headers]
         self.symbols = collections.defaultdict(list)
         for table in self.sections:
@@ -63,6 +64,38 @@ class Elf:
             if s.kind == SHT_PROGBITS and s.address and s.address <= addr < s.address + s.size:
                 return s.offset + addr - s.address
         return None
+
+    def names(self, addr):
+        """The symbols at an address."""
+        return {name for name, symbols in self.symbols.items() if any(s.value == addr for s in symbols)}
+
+    def code(self):
+        """The sections that have code."""
+        return [s for s in self.sections if s.kind == SHT_PROGBITS and
+                s.flags & (SHF_EXECINSTR | SHF_WRITE) == SHF_EXECINSTR]
+
+    def is_code(self, addr):
+        return any(s.address <= addr < s.address + s.size for s in self.code())
+
+    def replaced(self, replace):
+        """The file, with @replace() of the bytes of its code."""
+        data = self.data
+        for s in self.code():
+            old = self.data[s.offset:s.offset + s.size]
+            new = replace(old)
+            if new != old:
+                data = data[:s.offset] + new + data[s.offset + s.size:]
+        return data
+
+    def pointers(self, addr):
+        """The names of the sections that have an address as data."""
+        pointer = struct.pack('<Q', addr)
+        return [s.name for s in self.sections if s.kind == SHT_PROGBITS and s.flags & SHF_ALLOC and
+                pointer in self.data[s.offset:s.offset + s.size]]
+
+    def bytes(self, addr, size):
+        offset = self.offset(addr)
+        return b'' if offset is None else self.data[offset:offset + size]
 
     def word(self, addr):
         offset = self.offset(addr)

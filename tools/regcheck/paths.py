@@ -196,10 +196,14 @@ class Paths:
         todo = [(switch, self.known.get(switch, frozenset()) | {ENABLED_KEY})]
         while todo:
             state = key, keys = todo.pop()
-            # What the next write does is looked at there.
-            if state in seen or key != switch and key in self.writes or self.no_return(key):
+            if state in seen or key not in self.writes and self.no_return(key):
                 continue
             seen.add(state)
+            if key != switch and key in self.writes:
+                # What it does is looked at there. One that is a jump may have a condition.
+                if self.arch.target(self.image.code[key]) is not None:
+                    todo += [(after, keys) for after in self.ways(key, False)]
+                continue
             if self.leaves(key):
                 return key
             after = dict.fromkeys(self.next[key], keys)

@@ -2,12 +2,13 @@
 """What may be written to the pkey register, and the findings."""
 
 import collections
+import fnmatch
 import re
 
 from .arm64 import Arm64
 from .elf import die
 from .flow import READS, SAVED, Flow
-from .image import MEMORY, base_name
+from .image import MEMORY, OUTSIDE, base_name
 from .paths import Paths
 from .x86 import Um, X86_64
 
@@ -36,17 +37,31 @@ def read_table(arch, elf):
     return contexts, mask
 
 
+class Listed(collections.namedtuple('Listed', 'names any_msr')):
+    """The functions in the list: names that need not keep to the rules, and patterns of names that may write
+    MSRs whose numbers are not known."""
+
+    def exempt(self, name):
+        return base_name(name) in self.names
+
+    def may_write_any(self, name):
+        return self.exempt(name) or any(fnmatch.fnmatchcase(base_name(name), pattern)
+                                        for pattern in self.any_msr)
+
+
 def read_list(name):
-    """Names of the functions in the list; the reasons are for people."""
-    names = set()
+    """The list; the reasons are for people."""
+    listed = Listed(set(), set())
     with open(name, encoding='utf-8') as file:
         for number, line in enumerate(file, 1):
-            m = re.fullmatch(r'(\w+)\s+#\s*\S.*', line.rstrip())
-            if m:
-                names.add(m[1])
+            m = re.fullmatch(r'(?:(\w+)|([\w*]+)\s+\[any MSR\])\s+#\s*\S.*', line.rstrip())
+            if m and m[1]:
+                listed.names.add(m[1])
+            elif m:
+                listed.any_msr.add(m[2])
             elif line.strip() and not line.startswith('#'):
                 die(f'{name}:{number}: not of the form "NAME  # why"')
-    return names
+    return listed
 
 
 def judge(arch, value, contexts, mask):
@@ -67,9 +82,46 @@ def judge(arch, value, contexts, mask):
     return 'wrong', base.rstrip(',')
 
 
-def check(arch, image, contexts, mask, listed):
+def check_writers(arch, image, elf, contexts, mask):
+    """The context of each function that writes the register, by its address, and findings."""
+    if not arch.WRITER_SIZE:
+        return {}, []
+    context_of, findings = {}, []
+    others = set()      # values in the bits that are not managed
+    starts = [symbol.value for symbol in elf.symbols.get(arch.WRITERS_START, ())]
+    values = {number: value for value, number in contexts.items()}
+    if len(image.writers) != len(values):
+        findings.append(f'{len(image.writers)} functions write to the pkey register, '
+                        f'for {len(values)} contexts')
+    for number, (addr, name) in enumerate(image.writers.items()):
+        context_of[addr] = number
+        wrong = []
+        if starts != [addr - number * arch.WRITER_SIZE] or addr % arch.WRITER_SIZE:
+            wrong.append('it is not where exceptions look for it')
+        if (name == arch.WRITER_DEFAULT) != (number == DEFAULT):
+            wrong.append('the default context is not the first')
+        value = arch.writer_value(elf, addr)
+        if value is None:
+            wrong.append('it does something else than a write of a constant')
+        else:
+            others.add(value & ~mask)
+            if value & mask != values.get(number):
+                wrong.append(f'it writes 0x{value:x}, which is not context {number}')
+        if image.is_patched(addr, addr + arch.WRITER_SIZE):
+            wrong.append('its code is patched')
+        wrong += [f'its address is in {section}, where code can be called by it'
+                  for section in elf.pointers(addr)]
+        findings += [f'{name}: {what}' for what in wrong]
+    findings += [f'code at 0x{addr:x}: writes to the pkey register: its number is in the instruction'
+                 for addr in arch.hidden_writes(elf)]
+    if len(others) > 1:
+        findings.append('contexts have different bits of pkeys that kpkeys does not manage')
+    return context_of, findings
+
+
+def check(arch, image, elf, contexts, mask, listed):
     """Judges all writes of the image."""
-    findings = []
+    context_of, findings = check_writers(arch, image, elf, contexts, mask)
     writes = 0
     functions = set()       # (name, key of its entry)
     contexts_of = {}        # key of a write -> the contexts that it switches to, None for what is wrong
@@ -77,7 +129,7 @@ def check(arch, image, contexts, mask, listed):
     selector = {key: arch.selector(image.code[key]) for key in written}
     flow = Flow(image)
     values = flow.values([(key, place) for places in (written, selector)
-                          for key, place in places.items() if place not in (None, MEMORY)])
+                          for key, place in places.items() if place not in (None, MEMORY, OUTSIDE)])
     start, entry = {}, {}
     for key, insn in image.code.items():
         if key in image.entries:
@@ -88,20 +140,40 @@ def check(arch, image, contexts, mask, listed):
         return f'{image.code[key].func}+0x{key[1] - (entry[key] or key)[1]:x}'
 
     for key, insn in image.code.items():
+        if image.writer(insn) is not None:
+            writes += 1
+            functions.add((insn.func, entry[key]))
+            contexts_of[key] = {context_of[image.writer(insn)]}
+            continue
+        if context_of and image.refers(insn) and not listed.exempt(insn.func):
+            findings.append(f'{name_of(key)}: uses the address of code that writes to the pkey register')
+        if arch.is_unknown(insn, elf):
+            findings.append(f'{name_of(key)}: objdump does not know this instruction: others may be hidden')
         if key not in written:
             continue
-        unknown = []
-        if selector[key]:
+        unknown, selected = [], True
+        if selector[key] == MEMORY:
+            unknown, selected = [MEMORY], False
+        elif selector[key]:
             numbers = values[key, selector[key]]
             unknown = sorted(str(base).rstrip(',') for base, _, _ in numbers if base != 0)
-            if numbers and not unknown and not any(arch.selects(bits) for _, _, bits in numbers):
+            selected = not numbers or any(arch.selects(bits) for base, _, bits in numbers if base == 0)
+            if not unknown and not selected:
                 continue
         writes += 1
         functions.add((insn.func, entry[key]))
-        if unknown:
-            judgements = [('wrong', f'perhaps; what selects the register is {unknown[0]}')]
+        perhaps = [('wrong', f'perhaps; what selects the register is {what}') for what in unknown[:1]]
+        if written[key] == OUTSIDE:
+            # No list helps with what is certain. The list is for the rest, which is not a switch, either.
+            if selected:
+                findings.append(f'{name_of(key)}: writes to the pkey register: {OUTSIDE}')
+            findings += [f'{name_of(key)}: writes to the pkey register: {what}' for _, what in perhaps
+                         if not listed.may_write_any(insn.func)]
+            continue
+        if perhaps:
+            judgements = perhaps
         elif written[key] == MEMORY:
-            judgements = [('wrong', 'memory')]
+            judgements = [('wrong', MEMORY)]
         else:
             judgements = list(dict.fromkeys(
                 judge(arch, value, contexts, mask)
@@ -109,14 +181,14 @@ def check(arch, image, contexts, mask, listed):
             judgements = judgements or [('wrong', 'in code that nothing seems to jump to')]
         contexts_of[key] = {what if kind == 'context' else None for kind, what in judgements}
         for kind, what in judgements:
-            if kind == 'wrong' and base_name(insn.func) not in listed:
+            if kind == 'wrong' and not listed.exempt(insn.func):
                 findings.append(f'{name_of(key)}: writes to the pkey register: {what}')
 
     default = next(value for value, number in contexts.items() if number == DEFAULT)
     paths = Paths(image, flow, set(contexts_of), default, mask)
     for key, switched_to in contexts_of.items():
         opened = switched_to - {DEFAULT, None}
-        end = paths.open_end(key) if opened and base_name(image.code[key].func) not in listed else None
+        end = paths.open_end(key) if opened and not listed.exempt(image.code[key].func) else None
         if end:
             numbers = ', '.join(str(number) for number in sorted(opened))
             findings.append(f'{name_of(key)}: switches to context {numbers}, and a path to {name_of(end)} '
@@ -124,4 +196,4 @@ def check(arch, image, contexts, mask, listed):
     if not writes:
         findings.append('there is nothing to check: not an image with kpkeys?')
     return Result(findings, writes, len(functions),
-                  sum(base_name(name) in listed for name, _ in functions))
+                  sum(listed.may_write_any(name) for name, _ in functions))

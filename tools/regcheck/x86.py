@@ -3,8 +3,9 @@
 
 import re
 
+from .elf import die
 from .flow import READ
-from .image import MEMORY, Patches, bug_traps, static_branches
+from .image import MEMORY, OUTSIDE, Patches, bug_traps, static_branches
 
 
 def registers():
@@ -28,6 +29,8 @@ class Um:
      - BITS of the register, the value ALL with all of them, and ADDRESSES, the bits of an address that
        values have
      - WRITES, written(), selector() and selects(): which instructions write the register
+     - writers() and WRITER_SIZE: functions that are called to do so; may_write(): whether bytes of code do
+     - operands(), replace_unknown(), is_unknown(), and OUTLINED, a section that has parts of functions
      - the control flow: target(), destination(), indirect(), calls(), returns(), falls_through(),
        is_padding(), compares(), tests_key(), loads_from(), patches()
      - the data flow: step(), and COMMUTATIVE, the operations whose result is in a third operand
@@ -56,6 +59,29 @@ class Um:
     def selects(self, number):
         """Whether that, a constant, says so: for xrstor, it is a mask of what to load."""
         return number & 1 << self.XFEATURE != 0
+
+    OUTLINED = None
+    WRITER_SIZE = 0
+
+    def writers(self, _elf):
+        """The functions that are the only ones to write the register, one for each context: address -> name,
+        in the order of addresses. None if each write is inlined."""
+        return {}
+
+    def may_write(self, _data, _addr):
+        """Whether code, as bytes at an address, writes the register, or calls a function that does."""
+        return False
+
+    def replace_unknown(self, data):
+        """Code with other instructions of the same length in place of those that objdump may not know."""
+        return data
+
+    def is_unknown(self, _insn, _elf):
+        """Whether objdump does not know what there is: then it may not know where the next one begins."""
+        return False
+
+    def operands(self, text):
+        return self.ARG.findall(self.COMMENT.sub('', text))
 
     # Control flow.
 
@@ -310,19 +336,82 @@ class Um:
 
 
 class X86_64(Um):
-    """ARCH=x86_64: the MSR IA32_PKRS, rdmsr and wrmsr. Its high half does not exist."""
+    """ARCH=x86_64: the MSR IA32_PKRS. Its high half does not exist.
 
-    WRITES = ('wrmsr',)
+    WRMSR takes its number and value from registers that an interrupt saves in memory. So nothing writes the
+    register but functions with constants, one for each context, that are started again if they have been
+    interrupted. To call one is what a write is elsewhere.
+    """
+
+    WRITES = ('wrmsr', '(bad)')     # wrmsrns and wrmsrlist, too
     MSR = 0x6e1
     TRAPS = (0x0b0f, 0xb90f)    # ud2 and ud1
-    NO_RESULT = Um.NO_RESULT | {'ud2', 'wrmsrns'}
+    UDB = b'\xd6'               # a trap of one byte
+    BUG_ARGS = 1 << 4           # not at a trap, but before the call of a function that has one
+    NO_RESULT = Um.NO_RESULT | {'ud2', 'wrmsrns', 'wrmsrlist'}
     IMPLICIT = {op: regs for op, regs in Um.IMPLICIT.items() if op not in ('rdmsr', 'rdpkru')}  # see step()
+    OUTLINED = '.altinstr_aux'  # of static_cpu_has()
+    ABSOLUTE = re.compile(r'-?0x[0-9a-f]+\(%rip\)(.*)# ([0-9a-f]+)')
+
+    WRITER = re.compile('x86_kpkeys_write_([A-Z]\\w*)')
+    WRITERS_START = 'x86_kpkeys_writes_start'
+    WRITER_SIZE = 64            # X86_KPKEYS_WRITE_SIZE
+    WRITER_DEFAULT = 'x86_kpkeys_write_DEFAULT'
+    # mov $0x6e1,%ecx; xor %edx,%edx; mov $VALUE,%eax; wrmsr; ret, or a jump to what returns; int3
+    WRITER_CODE = re.compile(rb'\xb9\xe1\x06\0\0\x31\xd2\xb8(....)\x0f\x30(?:\xc3|\xe9(....))\xcc*', re.S)
+    RETURN_THUNK = '__x86_return_thunk'
+    # Writes of any MSR; direct calls and jumps.
+    WRITE_CODE = re.compile(rb'\x0f\x30|\x0f\x01\xc6|(?=(?:[\xe8\xe9]|\x0f[\x80-\x8f])(....))', re.S)
+    # WRMSRNS with the number in the instruction, encoded with VEX or EVEX. objdump may not know it.
+    IMMEDIATE_CODE = re.compile(rb'(?:\xc4[\xc7\xe7]\x7a|\x62.\x7e.)\xf6[\xc0-\xc7]\xe1\x06\0\0', re.S)
+
+    def writers(self, elf):
+        if not elf.linked:
+            die(f'{elf.name}: calls have names in linked files only')
+        found = {symbol.value: name for name, symbols in elf.symbols.items() for symbol in symbols
+                 if self.WRITER.fullmatch(name)}
+        self.entries = dict(sorted(found.items()))
+        return self.entries
+
+    def may_write(self, data, addr):
+        for m in self.WRITE_CODE.finditer(data):
+            if m[1] is None or addr + m.end(1) + int.from_bytes(m[1], 'little', signed=True) in self.entries:
+                return True
+        return False
+
+    def writer_value(self, elf, addr):
+        """What the function at an address writes, None if it does anything else than that."""
+        m = self.WRITER_CODE.fullmatch(elf.bytes(addr, self.WRITER_SIZE))
+        if not m or m[2] and self.RETURN_THUNK not in elf.names(
+                addr + m.end(2) + int.from_bytes(m[2], 'little', signed=True)):
+            return None
+        return int.from_bytes(m[1], 'little')
+
+    def hidden_writes(self, elf):
+        """The addresses of writes that objdump may not show."""
+        for section in elf.code():
+            data = elf.bytes(section.address, section.size)
+            for m in self.IMMEDIATE_CODE.finditer(data):
+                yield section.address + m.start()
+
+    def operands(self, text):
+        """With what they have relative to %rip at its address."""
+        return super().operands(self.ABSOLUTE.sub(r'0x\2(%rip)\1', text))
+
+    def replace_unknown(self, data):
+        # LKGS changes nothing that matters; ERETS and ERETU are as IRETQ.
+        data = re.sub(rb'\xf2\x0f\0[\xf0-\xf7]', b'\x0f\x1f\x40\0', data)
+        data = re.sub(rb'\xf2[\x40-\x4f]\x0f\0[\xf0-\xf7]', b'\x0f\x1f\x44\0\0', data)
+        return re.sub(rb'[\xf2\xf3]\x0f\x01\xca', b'\x48\xcf\x90\x90', data)
+
+    def is_unknown(self, insn, elf):
+        return insn.op == '(bad)' and elf.is_code(insn.addr) and elf.bytes(insn.addr, 1) != self.UDB
 
     def written(self, insn):
-        return 'rax' if insn.op in ('wrmsr', 'wrmsrns') else None
+        return OUTSIDE if insn.op in ('wrmsr', 'wrmsrns', 'wrmsrlist') else None
 
-    def selector(self, _insn):
-        return 'rcx'
+    def selector(self, insn):
+        return MEMORY if insn.op == 'wrmsrlist' else 'rcx'
 
     def selects(self, number):
         return number == self.MSR
@@ -342,14 +431,24 @@ class X86_64(Um):
                         for addr, old, new, _, old_len, new_len in
                         elf.table('.altinstructions', '__alt_instructions', '__alt_instructions_end',
                                   '<iiIBB')]
-        traps = bug_traps(elf, ('<i10xH', '<i6xH', '<iH2x'), lambda word: word & 0xffff in self.TRAPS)
+        # With and without CONFIG_DEBUG_BUGVERBOSE.
+        traps = bug_traps(elf, ('<i10xH', '<i4xH2x'), lambda word, flags: (
+            flags & self.BUG_ARGS or word & 0xffff in self.TRAPS))
         return Patches(jumps, alternatives, traps, keys)
 
     def falls_through(self, insn):
         """After ud2, too: it may be that of a warning. Those of BUG() are in Patches."""
         return insn.op == 'ud2' or super().falls_through(insn)
 
+    def loads_from(self, insn):
+        m = insn.op == 'mov' and re.fullmatch(r'0x([0-9a-f]+)\(%rip\)', insn.args[0])
+        return (None, int(m[1], 16)) if m else super().loads_from(insn)
+
     def step(self, insn, place):
+        if insn.op == 'call' and self.destination(insn) in self.entries:
+            # What it changes is known, and the compiler is told.
+            clobbered = place in ('rax', 'rcx', 'rdx')
+            return [('value', ('the result of a write', 0, 0)) if clobbered else ('place', place)]
         if insn.op == 'rdmsr' and place == 'rax' and not insn.args:
             return [('selected', 'rcx')]
         if insn.op in ('rdmsr', 'rdpkru'):

@@ -8,6 +8,7 @@
  *   KEEPS(reg, insn)		@reg is the same after @insn: the finding is that a saved value is
  *				written; CHANGES(reg, insn): there is another finding
  *   SLOT_KEEPS(insn)		the same for the slot that SLOT names; SLOT_CHANGES(insn)
+ *   MAYBE(name)			anything: versions of objdump differ
  *   LISTED(name)		as BAD(), of a function that is in the list
  */
 #define GLUE(a, b)		a##b
@@ -17,6 +18,7 @@
 #define GOOD(name)		FUNC(name)
 #define NONE(name)		FUNC(name)
 #define BAD(name, ...)		FUNC(name)
+#define MAYBE(name)		FUNC(name)
 #define LISTED(name, ...)	FUNC(name)
 #define KEEPS(reg, ...)		FUNC(NAME(keeps_, __LINE__)) THROUGH(reg, __VA_ARGS__)
 #define CHANGES(reg, ...)	FUNC(NAME(changes_, __LINE__)) THROUGH(reg, __VA_ARGS__)

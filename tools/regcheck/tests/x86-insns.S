@@ -12,6 +12,7 @@ KEEPS(rbx, xchg %rbx, %r12; xchg %r12, %rbx)
 KEEPS(rbx, call unknown)
 KEEPS(rbx, and $-1, %ebx)
 KEEPS(rbx, or $0, %ebx)
+KEEPS(rbx, and $-1, %bl)
 KEEPS(rbx, mov %ebx, %r12d; cmp $1, %edi; cmove %r12d, %ebx)
 KEEPS(rbx, add $0, %r12; lea (%rbx), %r12)
 
@@ -23,10 +24,10 @@ CHANGES(rbx, xchg %rdi, %rbx)
 CHANGES(rbx, xchg %bx, %di)
 CHANGES(rbx, cmp $1, %edi; cmove %edi, %ebx)
 CHANGES(rbx, and $-2, %ebx)
-CHANGES(rbx, or $1, %ebx)
+CHANGES(rbx, or $2, %ebx)
 CHANGES(rbx, and %edi, %ebx)
 CHANGES(rbx, or (%rdi), %ebx)
-CHANGES(rbx, or $1, %bl)
+CHANGES(rbx, or $2, %bl)
 CHANGES(rbx, and $1, %bl)
 CHANGES(rbx, mov $1, %bl)
 CHANGES(rbx, mov $1, %bh)
@@ -38,63 +39,6 @@ CHANGES(rbx, xor %ebx, %ebx)
 CHANGES(rbx, mov %ebx, -8(%rbp); mov %rsp, %rbp; mov -8(%rbp), %ebx)
 CHANGES(rbx, mov %ebx, -8(%rbp); leave; mov -8(%rbp), %ebx)
 CHANGES(rbp, leave)
-
-/* A byte at a time, as gcc -Os does. */
-GOOD(byte_and_or)
-	READ
-	mov %eax, %ebx
-	and $0xc0, %al
-	or $PGTABLES, %al
-	WRITE
-	CLOSE_OLD
-	ret
-
-GOOD(byte_mov)
-	READ
-	mov %eax, %ebx
-	mov $0, %al
-	mov %ebx, %eax
-	and $KEEP, %eax
-	or $DEFAULT, %eax
-	WRITE
-	ret
-
-BAD(byte_mov_context, the register with bits 0xff set to 0x28, as in no context)
-	READ
-	mov $DEFAULT, %al
-	WRITE
-	ret
-
-/* The second byte is another one. */
-BAD(second_byte, the result of or)
-	READ
-	and $0xc0, %ah
-	or $PGTABLES, %ah
-	WRITE
-	SWITCH(DEFAULT)
-	ret
-
-/* The half of each is in the other. */
-BAD(xchg_part, the result of xchg)
-	READ
-	mov %eax, %edi
-	mov %esi, %ebx
-	xchg %bx, %di
-	RESTORE
-	ret
-
-BAD(cmov_good_or_bad, what the function was called with in %rdi)
-	READ
-	mov %edi, %ebx
-	cmp $1, %esi
-	cmove %eax, %ebx
-	CLOSE_OLD
-	ret
-
-BAD(all_bits_of_or, a constant, 0xffffffff)
-	or $-1, %eax
-	WRITE
-	ret
 
 /* ---- stack slots */
 

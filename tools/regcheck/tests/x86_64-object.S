@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* object
- * fatal: code is patched as .altinstructions says, which is read from linked files only
+ * fatal: calls have names in linked files only
  */
 #define MSR
 #include "x86.h"
@@ -8,5 +8,3 @@
 GOOD(default_only)
 	SWITCH(DEFAULT)
 	ret
-	.section .altinstructions, "a"
-	.quad 0

@@ -7,7 +7,8 @@
 #define JUMP(from, to)		.pushsection __jump_table, "aw"; .balign 8; .long from - ., to - .; .quad 0; .popsection
 #define JUMP_KEY(from, to, key)	.pushsection __jump_table, "aw"; .balign 8; .long from - ., to - .; .quad key - .; .popsection
 #define FIXUP(from, to)		.pushsection __ex_table, "a"; .long from - ., to - ., 0; .popsection
-#define BUG(addr, flags)	.pushsection __bug_table, "aw"; .long addr - ., 0; .value 0, flags; .popsection
+#define BUG(addr, flags)	.pushsection __bug_table, "aw"; .long addr - ., 0, 0; .value 0, flags; .popsection
+#define WITH_AUX	.pushsection .altinstr_aux, "ax"
 #define ALTERNATIVE(old, old_end, new, new_end)						\
 	.pushsection .altinstructions, "a"; .long old - ., new - ., 0;			\
 	.byte old_end - old, new_end - new; .popsection
@@ -27,46 +28,46 @@ __alt_instructions:
 /* ---- static branches: each is taken and is not */
 
 GOOD(static_branch)
-	READ
+	mov $0x10, %ecx
 1:	NOP5
-	CLOSE
+	wrmsr
 	ret
 2:	SWITCH(DEFAULT)
 	ret
 	JUMP(1b, 2b)
 
 BAD(static_branch_taken, what the function was called with in %rdi)
-	READ
-	mov %eax, %esi
-	mov %edi, %eax
+	mov $0x10, %ecx
+	mov %ecx, %esi
+	mov %edi, %ecx
 1:	NOP5
-	mov %esi, %eax
-2:	CLOSE
+	mov %esi, %ecx
+2:	wrmsr
 	ret
 	JUMP(1b, 2b)
 
 BAD(static_branch_not_taken, what the function was called with in %rdi)
-	READ
+	mov $0x10, %ecx
 1:	.byte 0x66, 0x90
-	mov %edi, %eax
-2:	CLOSE
+	mov %edi, %ecx
+2:	wrmsr
 	ret
 	JUMP(1b, 2b)
 
 BAD(static_jump_not_taken, what the function was called with in %rdi)
-	READ
+	mov $0x10, %ecx
 1:	jmp 2f
-	mov %edi, %eax
-2:	CLOSE
+	mov %edi, %ecx
+2:	wrmsr
 	ret
 	JUMP(1b, 2b)
 
 /* ---- alternatives */
 
 GOOD(alternative)
-	READ
+	mov $0x10, %ecx
 1:	NOP5
-2:	CLOSE
+2:	wrmsr
 	ret
 	WITH_ALTERNATIVE
 3:	mov %edi, %esi
@@ -76,21 +77,21 @@ GOOD(alternative)
 	ALTERNATIVE(1b, 2b, 3b, 4b)
 
 BAD(alternative_wrong, what the function was called with in %rdi)
-	READ
+	mov $0x10, %ecx
 1:	NOP5
-2:	CLOSE
+2:	wrmsr
 	ret
 	WITH_ALTERNATIVE
 3:	nop
-	mov %edi, %eax
+	mov %edi, %ecx
 4:
 	END_ALTERNATIVE
 	ALTERNATIVE(1b, 2b, 3b, 4b)
 
 BAD(original_wrong, what the function was called with in %rdi)
-	READ
-1:	mov %edi, %eax
-2:	CLOSE
+	mov $0x10, %ecx
+1:	mov %edi, %ecx
+2:	wrmsr
 	ret
 	WITH_ALTERNATIVE
 3:	nop
@@ -99,44 +100,94 @@ BAD(original_wrong, what the function was called with in %rdi)
 	END_ALTERNATIVE
 	ALTERNATIVE(1b, 2b, 3b, 4b)
 
+/* The function has none itself. */
 BAD(write_in_alternative, what the function was called with in %rdi)
-	READ
-	mov %edi, %eax
+	mov %edi, %ecx
 1:	NOP5
-2:	READ
-	CLOSE
-	ret
+2:	ret
 	WITH_ALTERNATIVE
 3:	wrmsrns
 4:
 	END_ALTERNATIVE
 	ALTERNATIVE(1b, 2b, 3b, 4b)
 
-BAD(alternative_at_entry, what the function was called with in %rax | called with in %rdi)
+BAD(wrmsr_in_alternative, what the function was called with in %rdi)
+	mov %edi, %ecx
 1:	NOP5
-2:	CLOSE
+2:	ret
+	WITH_ALTERNATIVE
+3:	wrmsr
+4:
+	END_ALTERNATIVE
+	ALTERNATIVE(1b, 2b, 3b, 4b)
+
+BAD(call_in_alternative, switches to context 1, and a path to call_in_alternative+0x)
+	test %edi, %edi
+1:	NOP5
+2:	ret
+	WITH_ALTERNATIVE
+3:	call x86_kpkeys_write_PGTABLES
+4:
+	END_ALTERNATIVE
+	ALTERNATIVE(1b, 2b, 3b, 4b)
+
+BAD(jump_in_alternative, switches to context 2, and a path to)
+1:	NOP5
+2:	ret
+	WITH_ALTERNATIVE
+3:	jmp x86_kpkeys_write_TEST
+4:
+	END_ALTERNATIVE
+	ALTERNATIVE(1b, 2b, 3b, 4b)
+
+/* One of two, which are beside each other. */
+GOOD(two_alternatives)
+1:	mov $0x12, %ecx
+2:	wrmsr
 	ret
 	WITH_ALTERNATIVE
-3:	mov %edi, %eax
+3:	mov $0x10, %ecx
+4:	mov $0x11, %ecx
+5:
+	END_ALTERNATIVE
+	ALTERNATIVE(1b, 2b, 3b, 4b)
+	ALTERNATIVE(1b, 2b, 4b, 5b)
+
+BAD(alternative_at_entry, what the function was called with in %rdi)
+1:	mov $0x10, %ecx
+2:	wrmsr
+	ret
+	WITH_ALTERNATIVE
+3:	mov %edi, %ecx
+4:
+	END_ALTERNATIVE
+	ALTERNATIVE(1b, 2b, 3b, 4b)
+
+BAD(original_at_entry, what the function was called with in %rcx)
+1:	NOP5
+2:	wrmsr
+	ret
+	WITH_ALTERNATIVE
+3:	mov $0x10, %ecx
 4:
 	END_ALTERNATIVE
 	ALTERNATIVE(1b, 2b, 3b, 4b)
 
 BAD(removed, what the function was called with in %rdi)
-	READ
-	mov %eax, %esi
-	mov %edi, %eax
-1:	mov %esi, %eax
-2:	CLOSE
+	mov $0x10, %ecx
+	mov %ecx, %esi
+	mov %edi, %ecx
+1:	mov %esi, %ecx
+2:	wrmsr
 	ret
 	ALTERNATIVE(1b, 2b, 1b, 1b)
 
 GOOD(alternative_that_jumps)
-	READ
-	mov %eax, %esi
-	mov %edi, %eax
-1:	mov %esi, %eax
-2:	CLOSE
+	mov $0x10, %ecx
+	mov %ecx, %esi
+	mov %edi, %ecx
+1:	mov %esi, %ecx
+2:	wrmsr
 	ret
 5:	ret
 	WITH_ALTERNATIVE
@@ -148,44 +199,114 @@ GOOD(alternative_that_jumps)
 /* ---- exceptions */
 
 BAD(fixup, what the function was called with in %rdi)
-	READ
-	mov %eax, %esi
-	mov %edi, %eax
+	mov $0x10, %ecx
+	mov %ecx, %esi
+	mov %edi, %ecx
 1:	mov (%rdx), %edx
-	mov %esi, %eax
-2:	CLOSE
+	mov %esi, %ecx
+2:	wrmsr
 	ret
 	FIXUP(1b, 2b)
 
 /* ---- traps */
 
 GOOD(bug)
-	READ
+	mov $0x10, %ecx
 	test %esi, %esi
 	je 2f
-	mov %edi, %eax
+	mov %edi, %ecx
 1:	ud2
-2:	CLOSE
+2:	wrmsr
 	ret
 	BUG(1b, 0)
 
 BAD(warning, what the function was called with in %rdi)
-	READ
+	mov $0x10, %ecx
 	test %esi, %esi
 	je 2f
-	mov %edi, %eax
+	mov %edi, %ecx
 1:	ud2
-2:	CLOSE
+2:	wrmsr
 	ret
 	BUG(1b, 1)
 
 GOOD(kept_by_warning)
-	READ
-	mov %eax, %ebx
+	mov $0x10, %ecx
+	mov %ecx, %ebx
 1:	ud2
-	CLOSE_OLD
+	mov %ebx, %ecx
+	wrmsr
 	ret
 	BUG(1b, 1)
+
+/* The warning that takes arguments is a call, and what has its address is in front of that. */
+GOOD(warning_with_arguments)
+	SWITCH(PGTABLES)
+1:	mov %edi, %edi
+	call static_branch
+	SWITCH(DEFAULT)
+	ret
+	BUG(1b, 0x11)
+
+/* ---- static_cpu_has(), as it is before code is patched: a jump to a test that is elsewhere */
+
+GOOD(cpu_has)
+	SWITCH(PGTABLES)
+1:	jmp 6f
+2:	SWITCH(DEFAULT)
+	ret
+3:	SWITCH(DEFAULT)
+	ret
+	WITH_AUX
+6:	testb $1, 0x1000
+	jne 3b
+	jmp 2b
+	.popsection
+
+BAD(cpu_has_open, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+1:	jmp 6f
+2:	SWITCH(DEFAULT)
+	ret
+3:	ret
+	WITH_AUX
+6:	testb $1, 0x1000
+	jne 3b
+	jmp 2b
+	.popsection
+
+BAD(cpu_has_not_open, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+1:	jmp 6f
+2:	ret
+3:	SWITCH(DEFAULT)
+	ret
+	WITH_AUX
+6:	testb $1, 0x1000
+	jne 3b
+	jmp 2b
+	.popsection
+
+/* That of a function without writes is in front of it. */
+NONE(cpu_has_of_another)
+1:	jmp 6f
+	WITH_AUX
+6:	testb $1, 0x1000
+	jne 1b
+	jmp 1b
+	.popsection
+
+BAD(cpu_has_and_msr, what the function was called with in %rdi)
+	mov %edi, %ecx
+	jmp 6f
+1:	mov $0x10, %ecx
+2:	wrmsr
+	ret
+	WITH_AUX
+6:	testb $1, 0x1000
+	jne 2b
+	jmp 1b
+	.popsection
 
 /* ---- keys: kpkeys is enabled where the register has been written */
 
@@ -357,13 +478,10 @@ BAD(ends_in_warning, switches to context 1, and a path to)
 /* Each of the two may be there. */
 BAD(closed_in_alternative, switches to context 1, and a path to)
 	SWITCH(PGTABLES)
-	READ
-	and $KEEP, %eax
-	or $DEFAULT, %eax
 1:	NOP5
 2:	ret
 	WITH_ALTERNATIVE
-3:	wrmsrns
+3:	call x86_kpkeys_write_DEFAULT
 4:
 	END_ALTERNATIVE
 	ALTERNATIVE(1b, 2b, 3b, 4b)
@@ -395,6 +513,41 @@ BAD(not_closed_after_fixup, switches to context 1, and a path to)
 	SWITCH(DEFAULT)
 2:	ret
 	FIXUP(1b, 2b)
+
+/* Without jump labels, it is the count of a key that is tested. */
+GOOD(count_tested_twice)
+	mov kpkeys_enabled_key(%rip), %eax
+	test %eax, %eax
+	jle 1f
+	SWITCH(PGTABLES)
+1:	mov kpkeys_enabled_key(%rip), %eax
+	test %eax, %eax
+	jg 2f
+	ret
+2:	SWITCH(DEFAULT)
+	ret
+
+BAD(count_of_another_tested, switches to context 1, and a path to)
+	mov another_key(%rip), %eax
+	test %eax, %eax
+	jle 1f
+	SWITCH(PGTABLES)
+1:	mov another_key(%rip), %eax
+	test %eax, %eax
+	jle 2f
+	SWITCH(DEFAULT)
+2:	ret
+
+BAD(key_of_count_is_another, switches to context 1, and a path to)
+	mov kpkeys_enabled_key(%rip), %eax
+	test %eax, %eax
+	jle 1f
+	SWITCH(PGTABLES)
+1:	mov kpkeys_hardened_pgtables_key(%rip), %eax
+	test %eax, %eax
+	jle 2f
+	SWITCH(DEFAULT)
+2:	ret
 
 	.section .altinstructions, "a"
 	.globl __alt_instructions_end
