@@ -119,7 +119,7 @@ u16 *__kpkeys_frame_wordp(unsigned long pfn)
 
 	if (pfn >= kpkeys_frame_table.nr_all)
 		return NULL;
-	words = kpkeys_frame_table.sections[pfn >> KPKEYS_FRAME_SECTION_SHIFT].words;
+	words = READ_ONCE(kpkeys_frame_table.sections[pfn >> KPKEYS_FRAME_SECTION_SHIFT].words);
 	return words ? &words[pfn & (KPKEYS_FRAME_SECTION_SIZE - 1)] : NULL;
 }
 EXPORT_SYMBOL_GPL(__kpkeys_frame_wordp);
@@ -512,6 +512,21 @@ bool kpkeys_frames_leave_unpooled(unsigned long pfn, unsigned int nr)
 	for (i = 0; i < nr; i++)
 		kpkeys_frame_change(pfn + i, BIT(KPKEYS_FRAME_ENTERING), KPKEYS_FRAME_NONE);
 	return true;
+}
+
+/**
+ * kpkeys_frame_set_root() - A PTP becomes a root that no mm has, for ever
+ * @pfn: The frame
+ *
+ * Return: false, and a violation, if it is not a PTP
+ */
+bool kpkeys_frame_set_root(unsigned long pfn)
+{
+	if (kpkeys_frame_change(pfn, BIT(KPKEYS_FRAME_PTP), KPKEYS_FRAME_PGD))
+		return true;
+
+	violation("root to protect is not a new page table", pfn);
+	return false;
 }
 
 /**
@@ -962,6 +977,41 @@ static bool find_frame(bool (*fn)(unsigned long pfn, unsigned int type, void *ar
 	return false;
 }
 
+/**
+ * kpkeys_frames_covered() - Do frames have words?
+ * @pfn: First frame
+ * @nr: Number of frames, not more than a section has
+ *
+ * Return: false if one has none: it cannot be part of the pool
+ */
+bool kpkeys_frames_covered(unsigned long pfn, unsigned int nr)
+{
+	return !kpkeys_frames_live() ||
+	       (kpkeys_frame_wordp(pfn) && kpkeys_frame_wordp(pfn + nr - 1));
+}
+
+static void set_section(struct kpkeys_frame_section *section, u16 *words,
+			const struct mm_struct ***owners)
+{
+	WRITE_ONCE(section->owners, owners);
+	/* Who finds words finds owners. */
+	smp_store_release(&section->words, words);
+}
+
+/**
+ * kpkeys_frames_add_section() - Give words to the frames of a section
+ * @nr: Number of the section, which kpkeys_frame_table has room for
+ * @words: The words, in frames of type META, all zero
+ * @owners: Pointers to arrays of owners, likewise
+ *
+ * Context: Process context; one at a time. The section had no memory so far.
+ */
+void kpkeys_frames_add_section(unsigned long nr, u16 *words,
+			       const struct mm_struct ***owners)
+{
+	kpkeys_pgtables_write(set_section(&kpkeys_frame_table.sections[nr], words, owners));
+}
+
 /*
  * Roots
  */
@@ -1302,14 +1352,14 @@ static bool anything_maps(unsigned long first, unsigned int nr)
  *
  * Context: Process context; may sleep.
  * Return: 0, and kpkeys_frames_entered() is next; -ERANGE for memory that has been
- * added since boot, which has no words; -EFAULT, and a violation, if the memory must
+ * added since boot and has no words; -EFAULT, and a violation, if the memory must
  * not be used, by anyone
  */
 int kpkeys_frames_enter(unsigned long pfn, unsigned int nr)
 {
 	if (!kpkeys_frames_live())
 		return 0;
-	if (!kpkeys_frame_wordp(pfn) || !kpkeys_frame_wordp(pfn + nr - 1))
+	if (!kpkeys_frames_covered(pfn, nr))
 		return -ERANGE;
 
 	if (!change_range(pfn, nr, BIT(KPKEYS_FRAME_NONE), KPKEYS_FRAME_ENTERING,
@@ -1363,6 +1413,9 @@ void kpkeys_frames_not_entered(unsigned long pfn, unsigned int nr)
  * Boot
  */
 
+/* Of memory that firmware says may be added: 16 TiB, which makes 2 MiB of sections. */
+#define MAX_ADDED_PFN		PFN_DOWN(16ULL << 40)
+
 static unsigned long nr_meta __initdata;
 static struct {
 	unsigned long pfn;
@@ -1414,7 +1467,9 @@ void __init kpkeys_frames_alloc(void)
 	const struct mm_struct ***owners;
 	int i;
 
-	nr = max(max_pfn, PFN_UP(__pa_symbol(_end)));
+	/* Room for sections of memory that may be added; their words come with it. */
+	nr = max3(max_pfn, PFN_UP(__pa_symbol(_end)),
+		  min_t(unsigned long, max_possible_pfn, MAX_ADDED_PFN));
 	nr_sections = DIV_ROUND_UP(nr, KPKEYS_FRAME_SECTION_SIZE);
 	meta = memblock_alloc(array_size(nr_sections + 3, sizeof(*meta)), SMP_CACHE_BYTES);
 	if (!meta)
@@ -1513,17 +1568,31 @@ static int __init boot_set_level(struct mm_struct *mm, void *table,
 }
 
 /**
+ * kpkeys_frame_add_early() - Give a type to a table from early boot
+ * @phys: Physical address of the table
+ * @level: Its level, enum pgtable_level
+ *
+ * For tables that no walk of init_mm finds. They are never freed.
+ *
+ * Context: arch_kpkeys_add_static_tables()
+ */
+void __init kpkeys_frame_add_early(phys_addr_t phys, int level)
+{
+	boot_set(PHYS_PFN(phys), 1, LEVEL_TYPE(level), LINKS_STICKY);
+}
+
+/**
  * kpkeys_frame_add_static() - Give a type to a table of the kernel image
  * @table: The table, in the kernel image
  * @level: Its level, enum pgtable_level
  *
- * For tables that no walk of init_mm finds.
+ * As kpkeys_frame_add_early().
  *
  * Context: arch_kpkeys_add_static_tables()
  */
 void __init kpkeys_frame_add_static(void *table, int level)
 {
-	boot_set(PHYS_PFN(__pa_symbol(table)), 1, LEVEL_TYPE(level), LINKS_STICKY);
+	kpkeys_frame_add_early(__pa_symbol(table), level);
 }
 
 /**

@@ -14,6 +14,11 @@ bool kpkeys_frames_live(void);
 bool kpkeys_frames_are_ordinary(unsigned long pfn, unsigned long nr);
 bool kpkeys_frames_may_unprotect(unsigned long pfn, unsigned long nr);
 
+/* Memory that is added */
+bool kpkeys_frames_covered(unsigned long pfn, unsigned int nr);
+void kpkeys_frames_add_section(unsigned long nr, u16 *words,
+			       const struct mm_struct ***owners);
+
 /* Life in the pool */
 int kpkeys_frames_enter(unsigned long pfn, unsigned int nr);
 void kpkeys_frames_entered(unsigned long pfn, unsigned int nr, bool handed_out);
@@ -25,6 +30,7 @@ bool kpkeys_frame_hand_out_pair(unsigned long pfn);
 bool kpkeys_frame_can_free_pair(unsigned long pfn);
 unsigned int kpkeys_frames_take_back(struct page **pages, unsigned int nr);
 unsigned int kpkeys_frames_take_back_pairs(struct page **pages, unsigned int nr);
+bool kpkeys_frame_set_root(unsigned long pfn);
 bool kpkeys_frame_set_meta(unsigned long pfn);
 bool kpkeys_frames_leave(unsigned long pfn, unsigned int nr);
 bool kpkeys_frames_leave_unpooled(unsigned long pfn, unsigned int nr);

@@ -37,7 +37,7 @@ unsigned long kpkeys_entry_size(enum pgtable_level level)
 
 /**
  * struct kpkeys_walk - A walk of the page-table pages of an mm
- * @mm: The mm
+ * @mm: The mm; NULL for a root that is not one of an mm
  * @fn: Called for each PTP
  * @arg: Passed to @fn
  */
@@ -46,6 +46,12 @@ struct kpkeys_walk {
 	kpkeys_ptp_fn fn;
 	void *arg;
 };
+
+/* All have as many levels. */
+static struct mm_struct *walked_mm(const struct kpkeys_walk *w)
+{
+	return w->mm ?: &init_mm;
+}
 
 /*
  * While a page table is walked it can be freed, and its page be reused. So what
@@ -66,10 +72,10 @@ static int walk_pmds(struct kpkeys_walk *w, pmd_t *pmd, unsigned long addr)
 	pmd_t val, last = __pmd(0);
 	int i, ret = 0;
 
-	if (!mm_pmd_folded(w->mm) && !is_page(pmd))
+	if (!mm_pmd_folded(walked_mm(w)) && !is_page(pmd))
 		return 0;
 
-	if (!mm_pmd_folded(w->mm))
+	if (!mm_pmd_folded(walked_mm(w)))
 		ret = w->fn(w->mm, pmd, PGTABLE_LEVEL_PMD, addr, w->arg);
 
 	for (i = 0; !ret && i < PTRS_PER_PMD; i++, pmd++, addr += PMD_SIZE) {
@@ -91,10 +97,10 @@ static int walk_puds(struct kpkeys_walk *w, pud_t *pud, unsigned long addr)
 	pud_t val, last = __pud(0);
 	int i, ret = 0;
 
-	if (!mm_pud_folded(w->mm) && !is_page(pud))
+	if (!mm_pud_folded(walked_mm(w)) && !is_page(pud))
 		return 0;
 
-	if (!mm_pud_folded(w->mm))
+	if (!mm_pud_folded(walked_mm(w)))
 		ret = w->fn(w->mm, pud, PGTABLE_LEVEL_PUD, addr, w->arg);
 
 	for (i = 0; !ret && i < PTRS_PER_PUD; i++, pud++, addr += PUD_SIZE) {
@@ -114,10 +120,10 @@ static int walk_p4ds(struct kpkeys_walk *w, p4d_t *p4d, unsigned long addr)
 	p4d_t val, last = __p4d(0);
 	int i, ret = 0;
 
-	if (!mm_p4d_folded(w->mm) && !is_page(p4d))
+	if (!mm_p4d_folded(walked_mm(w)) && !is_page(p4d))
 		return 0;
 
-	if (!mm_p4d_folded(w->mm))
+	if (!mm_p4d_folded(walked_mm(w)))
 		ret = w->fn(w->mm, p4d, PGTABLE_LEVEL_P4D, addr, w->arg);
 
 	for (i = 0; !ret && i < PTRS_PER_P4D; i++, p4d++, addr += P4D_SIZE) {
@@ -190,11 +196,42 @@ int kpkeys_walk_mm_ptps(struct mm_struct *mm, kpkeys_ptp_fn fn, void *arg)
 }
 
 /**
- * kpkeys_walk_ptps() - Visit the page-table pages of init_mm, efi_mm and all processes
+ * kpkeys_walk_entry() - Visit the page-table pages below an entry of a root
+ * @pgd: The entry, in the linear map
+ * @addr: First virtual address that it translates
+ * @fn: Called for each PTP, with NULL as its mm
+ * @arg: Passed to @fn
+ *
+ * For entries, and roots, that kpkeys_walk_mm_ptps() leaves out.
+ *
+ * Context: As kpkeys_walk_mm_ptps().
+ * Return: 0, or what @fn returned to end the walk.
+ */
+int kpkeys_walk_entry(pgd_t *pgd, unsigned long addr, kpkeys_ptp_fn fn, void *arg)
+{
+	struct kpkeys_walk w = { .fn = fn, .arg = arg };
+	pgd_t val;
+
+	if (get_kernel_nofault(val, pgd) || pgd_none(val) || !pgd_present(val) ||
+	    pgd_leaf(val))
+		return 0;
+	return walk_p4ds(&w, p4d_offset_lockless(pgd, val, addr), addr);
+}
+
+/* An mm, and what else the architecture knows of it. */
+static int walk_all_of_mm(struct mm_struct *mm, kpkeys_ptp_fn fn, void *arg)
+{
+	return kpkeys_walk_mm_ptps(mm, fn, arg) ?: arch_kpkeys_walk_others(mm, fn, arg);
+}
+
+/**
+ * kpkeys_walk_ptps() - Visit all page-table pages
  * @fn: Called for each PTP
  * @arg: Passed to @fn
  *
- * PTPs of an mm that several processes share are visited once for each of them.
+ * Those of init_mm, of all processes, and of what the firmware and the architecture
+ * have besides. PTPs of an mm that several processes share are visited once for each of
+ * them.
  *
  * Context: All other CPUs are stopped, so that no mm can be freed.
  * Return: 0, or what @fn returned to end the walk.
@@ -204,13 +241,13 @@ int kpkeys_walk_ptps(kpkeys_ptp_fn fn, void *arg)
 	struct task_struct *p, *t;
 	int ret;
 
-	ret = kpkeys_walk_mm_ptps(&init_mm, fn, arg);
+	ret = walk_all_of_mm(&init_mm, fn, arg);
 	if (ret)
 		return ret;
 
 	/* The firmware's runtime services have page tables of their own. */
 	if (efi_enabled(EFI_RUNTIME_SERVICES)) {
-		ret = kpkeys_walk_mm_ptps(&efi_mm, fn, arg);
+		ret = walk_all_of_mm(&efi_mm, fn, arg);
 		if (ret)
 			return ret;
 	}
@@ -223,7 +260,7 @@ int kpkeys_walk_ptps(kpkeys_ptp_fn fn, void *arg)
 
 			if (!mm || t->flags & PF_KTHREAD)
 				continue;
-			ret = kpkeys_walk_mm_ptps(mm, fn, arg);
+			ret = walk_all_of_mm(mm, fn, arg);
 			if (ret)
 				return ret;
 			break;

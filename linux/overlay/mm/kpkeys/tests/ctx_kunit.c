@@ -258,6 +258,31 @@ static void forged_note_opens_nothing(struct kunit *test)
 #endif
 }
 
+/* Numbers of MSRs can be in memory, where an attacker changes them. */
+static void msr_number_opens_nothing(struct kunit *test)
+{
+#ifdef CONFIG_X86_KPKEYS
+	u32 regs[8] = { [1] = MSR_IA32_PKRS }, msr = MSR_IA32_PKRS;
+	u64 reg[2];
+	int err[2];
+
+	OPTIMIZER_HIDE_VAR(msr);
+	scoped_guard(irqsave) {
+		err[0] = wrmsrq_safe(msr, 0);
+		reg[0] = test_reg();
+		err[1] = wrmsr_safe_regs(regs);
+		reg[1] = test_reg();
+		kpkeys_set_context(KPKEYS_CTX_DEFAULT);
+	}
+	KUNIT_EXPECT_EQ(test, err[0], -EIO);
+	KUNIT_EXPECT_EQ(test, reg[0], kpkeys_ctx_table[KPKEYS_CTX_DEFAULT]);
+	KUNIT_EXPECT_EQ(test, err[1], -EIO);
+	KUNIT_EXPECT_EQ(test, reg[1], kpkeys_ctx_table[KPKEYS_CTX_DEFAULT]);
+#else
+	kunit_skip(test, "the register has no number");
+#endif
+}
+
 static void bad_arguments_are_rejected(struct kunit *test)
 {
 	unsigned long page = get_zeroed_page(GFP_KERNEL);
@@ -823,6 +848,7 @@ static struct kunit_case kpkeys_cases[] = {
 	KUNIT_CASE(inner_guard_ends_outer),
 	KUNIT_CASE(unmanaged_pkeys_are_kept),
 	KUNIT_CASE(forged_note_opens_nothing),
+	KUNIT_CASE(msr_number_opens_nothing),
 	KUNIT_CASE(bad_arguments_are_rejected),
 	KUNIT_CASE(sleep_ends_section),
 	KUNIT_CASE(migration_ends_section),

@@ -5,6 +5,7 @@
 #include <kunit/test.h>
 #include <linux/completion.h>
 #include <linux/hrtimer.h>
+#include <linux/io.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
@@ -917,13 +918,18 @@ static void end_process(struct process *p)
 
 static void audit_finds_wrong_types(struct kunit *test)
 {
+	/* So large that it has a table which maps nothing of others: the audit maps memory, too. */
+	struct vm_struct *area = get_vm_area(2 * PMD_SIZE, VM_MAP);
 	struct page *page = ordinary_page(test, 0);
-	void *vmalloced = vmalloc(PAGE_SIZE), *table = alloc_table(test);
+	void *table = alloc_table(test);
+	unsigned long pfn, addr;
 	unsigned int word;
-	unsigned long pfn;
 
-	KUNIT_ASSERT_NOT_NULL(test, vmalloced);
-	pfn = pfn_of(test_find_entries(test, &init_mm, (unsigned long)vmalloced).pte);
+	KUNIT_ASSERT_NOT_NULL(test, area);
+	addr = ALIGN((unsigned long)area->addr, PMD_SIZE);
+	KUNIT_ASSERT_EQ(test, vmap_page_range(addr, addr + PAGE_SIZE, page_to_phys(page),
+					      PAGE_KERNEL), 0);
+	pfn = pfn_of(test_find_entries(test, &init_mm, addr).pte);
 	word = kpkeys_frame_word(pfn);
 
 	kpkeys_frame_test_set(pfn, KPKEYS_FRAME_PMD | 1 << KPKEYS_FRAME_TYPE_BITS);
@@ -931,6 +937,7 @@ static void audit_finds_wrong_types(struct kunit *test)
 	kpkeys_frame_test_set(pfn, KPKEYS_FRAME_PTE | 2 << KPKEYS_FRAME_TYPE_BITS);
 	KUNIT_EXPECT_EQ(test, kpkeys_audit(), 1);
 	kpkeys_frame_test_set(pfn, word);
+	free_vm_area(area);
 
 	/* Against the pkey, in both directions */
 	kpkeys_frame_test_set(page_to_pfn(page), KPKEYS_FRAME_FREE);
@@ -941,7 +948,6 @@ static void audit_finds_wrong_types(struct kunit *test)
 	kpkeys_frame_test_set(pfn_of(table), KPKEYS_FRAME_PTP);
 
 	free_table(table);
-	vfree(vmalloced);
 	__free_page(page);
 }
 

@@ -132,6 +132,9 @@ int x86_kpkeys_split(unsigned long addr, int nr_pages);
 /* The kernel's half is in there, too. */
 #define arch_kpkeys_empty_root(root)	((void)(root), swapper_pg_dir)
 
+/* The trampoline, text_poke(), tboot, EFI's mappings, and what PTI has for user mode. */
+#define arch_kpkeys_walk_others		arch_kpkeys_walk_others
+
 /* Roots have a second page for user mode. */
 #define ARCH_KPKEYS_MAX_ORDER		IS_ENABLED(CONFIG_MITIGATION_PAGE_TABLE_ISOLATION)
 
