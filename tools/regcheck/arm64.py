@@ -33,6 +33,10 @@ class Arm64:
     def selector(self, _insn):
         return None
 
+    @staticmethod
+    def refuses(_image, _key):
+        return False
+
     # Nothing is in functions for it.
     OUTLINED = None
     WRITER_SIZE = 0

@@ -2,7 +2,6 @@
 """What may be written to the pkey register, and the findings."""
 
 import collections
-import fnmatch
 import re
 
 from .arm64 import Arm64
@@ -37,31 +36,17 @@ def read_table(arch, elf):
     return contexts, mask
 
 
-class Listed(collections.namedtuple('Listed', 'names any_msr')):
-    """The functions in the list: names that need not keep to the rules, and patterns of names that may write
-    MSRs whose numbers are not known."""
-
-    def exempt(self, name):
-        return base_name(name) in self.names
-
-    def may_write_any(self, name):
-        return self.exempt(name) or any(fnmatch.fnmatchcase(base_name(name), pattern)
-                                        for pattern in self.any_msr)
-
-
 def read_list(name):
-    """The list; the reasons are for people."""
-    listed = Listed(set(), set())
+    """The names of the functions in the list; the reasons are for people."""
+    names = set()
     with open(name, encoding='utf-8') as file:
         for number, line in enumerate(file, 1):
-            m = re.fullmatch(r'(?:(\w+)|([\w*]+)\s+\[any MSR\])\s+#\s*\S.*', line.rstrip())
-            if m and m[1]:
-                listed.names.add(m[1])
-            elif m:
-                listed.any_msr.add(m[2])
+            m = re.fullmatch(r'(\w+)\s+#\s*\S.*', line.rstrip())
+            if m:
+                names.add(m[1])
             elif line.strip() and not line.startswith('#'):
                 die(f'{name}:{number}: not of the form "NAME  # why"')
-    return listed
+    return names
 
 
 def judge(arch, value, contexts, mask):
@@ -136,6 +121,9 @@ def check(arch, image, elf, contexts, mask, listed):
             start[insn.func] = key
         entry[key] = start.get(insn.func)
 
+    def exempt(name):
+        return base_name(name) in listed
+
     def name_of(key):
         return f'{image.code[key].func}+0x{key[1] - (entry[key] or key)[1]:x}'
 
@@ -145,11 +133,11 @@ def check(arch, image, elf, contexts, mask, listed):
             functions.add((insn.func, entry[key]))
             contexts_of[key] = {context_of[image.writer(insn)]}
             continue
-        if context_of and image.refers(insn) and not listed.exempt(insn.func):
+        if context_of and image.refers(insn) and not exempt(insn.func):
             findings.append(f'{name_of(key)}: uses the address of code that writes to the pkey register')
         if arch.is_unknown(insn, elf):
             findings.append(f'{name_of(key)}: objdump does not know this instruction: others may be hidden')
-        if key not in written:
+        if key not in written or arch.refuses(image, key):
             continue
         unknown, selected = [], True
         if selector[key] == MEMORY:
@@ -167,8 +155,7 @@ def check(arch, image, elf, contexts, mask, listed):
             # No list helps with what is certain. The list is for the rest, which is not a switch, either.
             if selected:
                 findings.append(f'{name_of(key)}: writes to the pkey register: {OUTSIDE}')
-            findings += [f'{name_of(key)}: writes to the pkey register: {what}' for _, what in perhaps
-                         if not listed.may_write_any(insn.func)]
+            findings += [f'{name_of(key)}: writes to the pkey register: {what}' for _, what in perhaps]
             continue
         if perhaps:
             judgements = perhaps
@@ -181,14 +168,14 @@ def check(arch, image, elf, contexts, mask, listed):
             judgements = judgements or [('wrong', 'in code that nothing seems to jump to')]
         contexts_of[key] = {what if kind == 'context' else None for kind, what in judgements}
         for kind, what in judgements:
-            if kind == 'wrong' and not listed.exempt(insn.func):
+            if kind == 'wrong' and not exempt(insn.func):
                 findings.append(f'{name_of(key)}: writes to the pkey register: {what}')
 
     default = next(value for value, number in contexts.items() if number == DEFAULT)
     paths = Paths(image, flow, set(contexts_of), default, mask)
     for key, switched_to in contexts_of.items():
         opened = switched_to - {DEFAULT, None}
-        end = paths.open_end(key) if opened and not listed.exempt(image.code[key].func) else None
+        end = paths.open_end(key) if opened and not exempt(image.code[key].func) else None
         if end:
             numbers = ', '.join(str(number) for number in sorted(opened))
             findings.append(f'{name_of(key)}: switches to context {numbers}, and a path to {name_of(end)} '
@@ -196,4 +183,4 @@ def check(arch, image, elf, contexts, mask, listed):
     if not writes:
         findings.append('there is nothing to check: not an image with kpkeys?')
     return Result(findings, writes, len(functions),
-                  sum(listed.may_write_any(name) for name, _ in functions))
+                  sum(exempt(name) for name, _ in functions))

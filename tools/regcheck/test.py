@@ -35,7 +35,7 @@ MODULES = ('elf', 'image', 'flow', 'x86', 'arm64', 'paths', 'rules')
 # What is found if KEEPS() is right.
 KEPT = {'x86_64': 'not in one of the functions for that', 'um': 'a saved value of the register',
         'arm64': 'a saved value of the register'}
-LISTED = {'listed_argument', 'listed_never_back', 'listed_restore', 'listed_clone'}, {'any_msr*', 'one_msr'}
+LISTED = {'listed_argument', 'listed_never_back', 'listed_restore', 'listed_clone'}
 
 
 class Case:
@@ -96,8 +96,7 @@ class Case:
         try:
             contexts, mask = tool['rules'].read_table(arch, elf)
             image = tool['image'].Image(arch, elf, self.lines[data])
-            result = tool['rules'].check(arch, image, elf, contexts, mask,
-                                           tool['rules'].Listed(*LISTED))
+            result = tool['rules'].check(arch, image, elf, contexts, mask, LISTED)
         except tool['elf'].Unreadable as error:
             return str(error)
         self.seen = {*image.writers.values(), *(insn.func for insn in image.code.values())}
@@ -164,17 +163,13 @@ class ListCase:
 
     name = 'list'
     LISTS = {
-        '# comment\n\nsome_function  # why\nother # why\n': ({'some_function', 'other'}, set()),
-        'some_function  # why\nany_* [any MSR] # why\none [any MSR]  # why\n': (
-            {'some_function'}, {'any_*', 'one'}),
+        '# comment\n\nsome_function  # why\nother # why\n': {'some_function', 'other'},
         'any_*  # why\n': ':1: not of the form',
-        'one [any MSR]\n': ':1: not of the form',
-        'one [any]  # why\n': ':1: not of the form',
         '# comment\nsome_function\n': ':2: not of the form',
         'some_function #\n': ':1: not of the form',
         'some_function why\n': ':1: not of the form',
         'two functions  # why\n': ':1: not of the form',
-        '': (set(), set()),
+        '': set(),
     }
 
     def __init__(self, folder):

@@ -28,7 +28,7 @@ class Um:
      - how to disassemble: OBJDUMP, and what COMMENT, ARG and SIGIL are in its output; ALIGN
      - BITS of the register, the value ALL with all of them, and ADDRESSES, the bits of an address that
        values have
-     - WRITES, written(), selector() and selects(): which instructions write the register
+     - WRITES, written(), selector(), selects() and refuses(): which instructions write the register
      - writers() and WRITER_SIZE: functions that are called to do so; may_write(): whether bytes of code do
      - operands(), replace_unknown(), is_unknown(), and OUTLINED, a section that has parts of functions
      - the control flow: target(), destination(), indirect(), calls(), returns(), falls_through(),
@@ -59,6 +59,10 @@ class Um:
     def selects(self, number):
         """Whether that, a constant, says so: for xrstor, it is a mask of what to load."""
         return number & 1 << self.XFEATURE != 0
+
+    def refuses(self, _image, _key):
+        """Whether code right before a write sees to it that it is not one to the pkey register."""
+        return False
 
     OUTLINED = None
     WRITER_SIZE = 0
@@ -415,6 +419,21 @@ class X86_64(Um):
 
     def selects(self, number):
         return number == self.MSR
+
+    def refuses(self, image, key):
+        """Whether a write is left out if its number is that of the register, as in ASM_REFUSE_PKRS() of
+        <asm/msr.h>: right before it, the number is compared. A trap may follow, which is not returned from."""
+        before = image.before(key)
+        traps = [prev for prev in before if image.code[prev].op == 'ud2']
+        branches = [prev for prev in before if prev not in traps]
+        if len(branches) != 1 or any(image.before(trap) != branches or trap[1] not in image.patched
+                                     for trap in traps):
+            return False
+        branch, tests = branches[0], image.before(branches[0])
+        jumps = any(branch in image.jumps.get(at, ()) for at in (key, *image.instead.get(key, ())))
+        return image.code[branch].op == ('jne' if jumps else 'je') and bool(tests) and all(
+            image.code[test].op in ('cmp', 'cmpl') and
+            image.code[test].args == [f'${self.MSR:#x}', '%ecx'] for test in tests)
 
     def selected(self, number):
         """What rdmsr reads from the register with that number."""

@@ -3,12 +3,7 @@
 #define MSR
 #include "x86.h"
 
-BAD(argument, perhaps; what selects the register is what the function was called with in %rdi)
-	mov %edi, %ecx
-	wrmsr
-	ret
-
-BAD(never_back, switches to context 1, and a path to)
+BAD(argument, switches to context 1, and a path to)
 	SWITCH(PGTABLES)
 	ret
 

@@ -3,6 +3,11 @@
 #define MSR
 #include "x86-rules.S"
 
+#define FIXUP(from, to)		.pushsection __ex_table, "a"; .long from - ., to - ., 0; .popsection
+	.pushsection .data
+	.quad __start___ex_table, __stop___ex_table
+	.popsection
+
 /* ---- what writes the register itself, whatever the value */
 
 BAD(inlined, not in one of the functions for that)
@@ -60,6 +65,125 @@ GOOD(another_msr)
 	mov %edi, %eax
 	wrmsr
 	ret
+
+/* ---- a number that is not known, but compared: ASM_REFUSE_PKRS() */
+
+GOOD(refused)
+	mov %edi, %ecx
+	cmp $0x6e1, %ecx
+	jne 1f
+2:	ud2
+1:	wrmsr
+3:	ret
+	FIXUP(2b, 3b)
+
+GOOD(refused_elsewhere)
+	mov %edi, %ecx
+	cmp $0x6e1, %ecx
+	je 1f
+	wrmsr
+1:	ret
+
+BAD(refused_but_jumped_to, what the function was called with in %rdi)
+	mov %edi, %ecx
+	test %esi, %esi
+	je 1f
+	cmp $0x6e1, %ecx
+	jne 1f
+2:	ud2
+1:	wrmsr
+3:	ret
+	FIXUP(2b, 3b)
+
+BAD(comparison_jumped_to, what the function was called with in %rdi)
+	mov %edi, %ecx
+	test %esi, %esi
+	je 4f
+	cmp $0x6e1, %ecx
+4:	jne 1f
+2:	ud2
+1:	wrmsr
+3:	ret
+	FIXUP(2b, 3b)
+
+BAD(trap_jumped_to, what the function was called with in %rdi)
+	mov %edi, %ecx
+	test %esi, %esi
+	je 2f
+	cmp $0x6e1, %ecx
+	jne 1f
+2:	ud2
+1:	wrmsr
+3:	ret
+	FIXUP(2b, 3b)
+
+BAD(trap_of_a_warning, what the function was called with in %rdi)
+	mov %edi, %ecx
+	cmp $0x6e1, %ecx
+	jne 1f
+	ud2
+1:	wrmsr
+	ret
+
+BAD(goes_on, what the function was called with in %rdi)
+	mov %edi, %ecx
+	cmp $0x6e1, %ecx
+	jne 1f
+	nop
+1:	wrmsr
+	ret
+
+BAD(refused_if_another, what the function was called with in %rdi)
+	mov %edi, %ecx
+	cmp $0x6e1, %ecx
+	je 1f
+2:	ud2
+1:	wrmsr
+3:	ret
+	FIXUP(2b, 3b)
+
+BAD(refused_if_another_elsewhere, what the function was called with in %rdi)
+	mov %edi, %ecx
+	cmp $0x6e1, %ecx
+	jne 1f
+	wrmsr
+1:	ret
+
+BAD(another_number_refused, what the function was called with in %rdi)
+	mov %edi, %ecx
+	cmp $0x6e0, %ecx
+	je 1f
+	wrmsr
+1:	ret
+
+BAD(another_register_compared, what the function was called with in %rdi)
+	mov %edi, %ecx
+	cmp $0x6e1, %edx
+	je 1f
+	wrmsr
+1:	ret
+
+BAD(upper_half_compared, what the function was called with in %rdi)
+	mov %rdi, %rcx
+	cmp $0x6e1, %rcx
+	je 1f
+	wrmsr
+1:	ret
+
+BAD(tested_only, what the function was called with in %rdi)
+	mov %edi, %ecx
+	test $0x6e1, %ecx
+	je 1f
+	wrmsr
+1:	ret
+
+BAD(refused_then_loaded, what the function was called with in %rdi)
+	mov %edi, %ecx
+	cmp $0x6e1, %ecx
+	je 1f
+	mov %edi, %ecx
+	wrmsr
+1:	ret
 
 GOOD(two_others)
 	mov $0x10, %ecx
@@ -215,33 +339,11 @@ GOOD(all_bits_of_or)
 	ret
 
 LISTED(listed_clone.isra.0)
-	mov %edi, %ecx
-	wrmsr
-	ret
-
-LISTED(any_msr_of_these)
-	mov %edi, %ecx
-	wrmsr
-	ret
-
-LISTED(one_msr.isra.0)
-	mov %edi, %ecx
-	wrmsr
-	ret
-
-BAD(one_msr_more, perhaps; what selects the register is what the function was called with in %rdi)
-	mov %edi, %ecx
-	wrmsr
-	ret
-
-/* The list of those is for numbers only, and that of others not for what is certain. */
-BAD(any_msr_and_this, not in one of the functions for that)
-	LOAD_ALL(DEFAULT)
-	wrmsr
-	ret
-
-BAD(any_msr_never_back, switches to context 1, and a path to)
 	SWITCH(PGTABLES)
+	ret
+
+/* The list is not for numbers. */
+BAD(listed_never_back.part.0, perhaps; what selects the register is what the function was called with in %rdi)
 	mov %edi, %ecx
 	wrmsr
 	ret
