@@ -49,6 +49,21 @@ deps_table() {
 		libc6-dev-arm64-cross printf 'int main(){return 0;}' | aarch64-linux-gnu-gcc -static -xc - -o /dev/null
 		END
 		;;
+	deb) cat <<-'END'
+		dpkg-dev   dpkg-buildpackage --version
+		debhelper  dh --version
+		kmod       depmod --version
+		openssl    openssl version
+		libssl-dev echo '#include <openssl/evp.h>' | gcc -E -xc - -o /dev/null
+		dwarves    pahole --version
+		zstd       zstd --version
+		END
+		;;
+	cross) cat <<-'END'
+		gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc --version
+		libc6-dev-arm64-cross printf 'int main(){return 0;}' | aarch64-linux-gnu-gcc -static -xc - -o /dev/null
+		END
+		;;
 	objtool) echo "libelf-dev printf '#include <gelf.h>\nint main(){return elf_version(EV_NONE);}' | gcc -xc - -lelf -o /dev/null" ;;
 	firmware) echo "qemu-efi-aarch64 test -e $UEFI_AARCH64" ;;
 	firmware-x86) echo "ovmf test -e $UEFI_X86_64" ;;

@@ -54,6 +54,11 @@ test_bad_input() {
 	refuses "no matrix" tool test-matrix ARCH=um
 	refuses "KPKEYS_MATRIX=moon" tool test-matrix ARCH=arm64 KPKEYS_MATRIX=moon
 	mkdir -p "$dist" "$cache"
+	refuses "CONFIG=FILE" tool deb ARCH=x86_64 CONFIG=/nowhere
+	refuses "no machine boots" tool deb ARCH=um
+	echo CONFIG_X86_64=y >"$RUN/deb-config"
+	refuses "no configuration for ARCH=arm64" tool deb ARCH=arm64 CONFIG="$RUN/deb-config"
+	refuses "is not empty" tool deb ARCH=x86_64 CONFIG="$RUN/deb-config" OUT="$dist/.."
 	head -c 100000 /dev/zero | xz | head -c 100 >"$dist/linux-$KERNEL_SERIES.99.tar.xz"
 	refuses "cannot be unpacked" tool series "${AUTHOR[@]}" KPKEYS_CACHE="$cache" KPKEYS_DISTFILES="$dist" OUT="$RUN/none"
 	[ -z "$(ls -A "$cache/src")" ] || fail "a damaged archive left something in the cache"
