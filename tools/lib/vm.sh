@@ -8,7 +8,9 @@ VM_PACKAGES=(linux-image-cloud-amd64 linux-image-virtual linux-image-amd64 linux
 
 # Fast, or with a clock that counts instructions: a nanosecond each.
 VM_FAST=(-accel "tcg,thread=multi" -smp 2)
-VM_COUNTING=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -smp 1)
+# What the host would give the machine by chance: random numbers, and the date.
+VM_SAME=(-seed 1 -rtc "base=2026-01-01T00:00:00,clock=vm")
+VM_COUNTING=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -smp 1 "${VM_SAME[@]}")
 VM_CPU=("${VM_FAST[@]}")
 # More of the machine, for some tests.
 VM_DEVICES=()
