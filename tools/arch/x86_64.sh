@@ -115,6 +115,7 @@ test_memory() {
 	# shellcheck disable=SC2034 # for arch_boot
 	VM_DEVICES=(-m slots=1,maxmem=2G -object memory-backend-ram,id=added,size=256M -device pc-dimm,memdev=added)
 	test_guest memory on
+	! grep -q 'is not used for page tables' "$CONSOLE" || fail "kpkeys cannot use memory that is added (log: $CONSOLE)"
 }
 
 # Linux's own tests of what processes do with the keys that user pages have, which are other bits of

@@ -1413,7 +1413,8 @@ void kpkeys_frames_not_entered(unsigned long pfn, unsigned int nr)
  * Boot
  */
 
-/* Of memory that firmware says may be added: 16 TiB, which makes 2 MiB of sections. */
+/* Up to where memory can be added: 128 KiB of sections at least, and 2 MiB at most. */
+#define MIN_ADDED_PFN		PFN_DOWN(1ULL << 40)
 #define MAX_ADDED_PFN		PFN_DOWN(16ULL << 40)
 
 static unsigned long nr_meta __initdata;
@@ -1467,9 +1468,11 @@ void __init kpkeys_frames_alloc(void)
 	const struct mm_struct ***owners;
 	int i;
 
-	/* Room for sections of memory that may be added; their words come with it. */
-	nr = max3(max_pfn, PFN_UP(__pa_symbol(_end)),
-		  min_t(unsigned long, max_possible_pfn, MAX_ADDED_PFN));
+	nr = max(max_pfn, PFN_UP(__pa_symbol(_end)));
+	/* Room for sections of memory that firmware, or a hypervisor, adds. Their words come with it. */
+	if (IS_ENABLED(CONFIG_MEMORY_HOTPLUG))
+		nr = max(nr, clamp_t(unsigned long, max_possible_pfn, MIN_ADDED_PFN,
+				     MAX_ADDED_PFN));
 	nr_sections = DIV_ROUND_UP(nr, KPKEYS_FRAME_SECTION_SIZE);
 	meta = memblock_alloc(array_size(nr_sections + 3, sizeof(*meta)), SMP_CACHE_BYTES);
 	if (!meta)
