@@ -51,7 +51,7 @@ deps_table() {
 		;;
 	deb) cat <<-'END'
 		dpkg-dev   dpkg-buildpackage --version
-		debhelper  dh --version
+		debhelper  command -v dh_listpackages
 		kmod       depmod --version
 		openssl    openssl version
 		libssl-dev echo '#include <openssl/evp.h>' | gcc -E -xc - -o /dev/null
