@@ -47,8 +47,8 @@ struct kpkeys_walk {
 	void *arg;
 };
 
-/* All have as many levels. */
-static struct mm_struct *walked_mm(const struct kpkeys_walk *w)
+/* All have as many levels. Where all are folded, nobody asks. */
+static struct mm_struct * __maybe_unused walked_mm(const struct kpkeys_walk *w)
 {
 	return w->mm ?: &init_mm;
 }
