@@ -87,21 +87,6 @@ arch_steps() {
 	step "$ARCH: hibernation" test_hibernation
 	step "$ARCH: attack on what KVM keeps of the host" test_attack kvm-host-context nvhe
 	step "$ARCH: protection keys of processes, kpkeys off and on" test_user_pkeys
-	step "$ARCH: two CPUs and a clock that counts instructions, five times" test_same_runs
-}
-
-# A machine whose clock counts instructions does the same each time, to the last one: what the console
-# says has addresses and times in it. This fails if a write to the pkey register depends on the host.
-test_same_runs() {
-	local i first=$RUN/first-run
-	VM_CPU=(-accel "tcg,thread=single" -icount "shift=1,sleep=off" -smp 2 "${VM_SAME[@]}")
-	for i in 1 2 3 4 5; do
-		must "same-$i" 90 default "kpkeys=on kpkeys.run=demo,audit,hotplug,faults"
-		must_exit_0 faults
-		[ -f "$first" ] || cp "$CONSOLE" "$first"
-		cmp -s "$first" "$CONSOLE" || fail "run $i is another one: $(diff "$first" "$CONSOLE" | sed -n 2p) (log: $CONSOLE)"
-	done
-	say "# $(wc -l <"$CONSOLE") lines of console, $(sed -n 's/^boot_ms: /boot in ms: /p' "$CONSOLE")"
 }
 
 # Linux's own tests of what processes do with the same feature of the CPU: they all pass, and the
