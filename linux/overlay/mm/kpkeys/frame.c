@@ -990,26 +990,61 @@ bool kpkeys_frames_covered(unsigned long pfn, unsigned int nr)
 	       (kpkeys_frame_wordp(pfn) && kpkeys_frame_wordp(pfn + nr - 1));
 }
 
-static void set_section(struct kpkeys_frame_section *section, u16 *words,
-			const struct mm_struct ***owners)
+/*
+ * In a section: pages become data of kpkeys. Whoever has allocated them may have slept
+ * since, with @pfn in memory. So they must be what no entry links, and are cleared here.
+ */
+static __always_inline bool take_meta(unsigned long pfn, unsigned int order)
 {
-	WRITE_ONCE(section->owners, owners);
+	unsigned int i;
+
+	for (i = 0; i < 1U << order; i++)
+		if (!change_type(pfn + i, BIT(KPKEYS_FRAME_PTP), KPKEYS_FRAME_META))
+			return false;
+	memset(__va(PFN_PHYS(pfn)), 0, PAGE_SIZE << order);
+	return true;
+}
+
+/* In a section */
+static __always_inline bool set_section(unsigned long nr, unsigned long words,
+					unsigned long owners)
+{
+	struct kpkeys_frame_section *section;
+
+	if (nr > (kpkeys_frame_table.nr_all - 1) >> KPKEYS_FRAME_SECTION_SHIFT)
+		return false;
+	section = &kpkeys_frame_table.sections[nr];
+	if (READ_ONCE(section->words) || !take_meta(words, KPKEYS_FRAME_WORDS_ORDER) ||
+	    !take_meta(owners, 0))
+		return false;
+
+	WRITE_ONCE(section->owners, __va(PFN_PHYS(owners)));
 	/* Who finds words finds owners. */
-	smp_store_release(&section->words, words);
+	smp_store_release(&section->words, __va(PFN_PHYS(words)));
+	return true;
 }
 
 /**
  * kpkeys_frames_add_section() - Give words to the frames of a section
- * @nr: Number of the section, which kpkeys_frame_table has room for
- * @words: The words, in frames of type META, all zero
- * @owners: Pointers to arrays of owners, likewise
+ * @nr: Number of the section
+ * @words: PTPs for the words, of order KPKEYS_FRAME_WORDS_ORDER
+ * @owners: A PTP for the pointers to arrays of owners
  *
  * Context: Process context; one at a time. The section had no memory so far.
+ * Return: false, and a violation, if the section has words, or a page is not a new PTP
  */
-void kpkeys_frames_add_section(unsigned long nr, u16 *words,
-			       const struct mm_struct ***owners)
+bool kpkeys_frames_add_section(unsigned long nr, struct ptdesc *words, struct ptdesc *owners)
 {
-	kpkeys_pgtables_write(set_section(&kpkeys_frame_table.sections[nr], words, owners));
+	unsigned long words_pfn = page_to_pfn(ptdesc_page(words));
+	unsigned long owners_pfn = page_to_pfn(ptdesc_page(owners));
+	bool done;
+
+	BUILD_BUG_ON(KPKEYS_FRAME_SECTION_SIZE / KPKEYS_FRAME_OWNERS_SIZE *
+		     sizeof(*kpkeys_frame_table.sections->owners) > PAGE_SIZE);
+	kpkeys_pgtables_write(done = set_section(nr, words_pfn, owners_pfn));
+	if (!done)
+		violation("memory for frame types is not new, or not needed", words_pfn);
+	return done;
 }
 
 /*
@@ -1019,17 +1054,39 @@ void kpkeys_frames_add_section(unsigned long nr, u16 *words,
 /* One at a time makes an array of owners. */
 static DEFINE_MUTEX(owners_mutex);
 
+/* Where the array with the owner of a frame is, NULL if the frame has no word. */
+static __always_inline const struct mm_struct ***owners_slot(unsigned long pfn)
+{
+	unsigned long i = (pfn & (KPKEYS_FRAME_SECTION_SIZE - 1)) >> KPKEYS_FRAME_OWNERS_SHIFT;
+
+	if (!kpkeys_frame_wordp(pfn))
+		return NULL;
+	return &kpkeys_frame_table.sections[pfn >> KPKEYS_FRAME_SECTION_SHIFT].owners[i];
+}
+
+/* In a section */
+static __always_inline bool set_owners(unsigned long pfn, unsigned long owners)
+{
+	const struct mm_struct ***p = owners_slot(pfn);
+
+	if (!p || READ_ONCE(*p) || !take_meta(owners, 0))
+		return false;
+	/* Pairs with smp_load_acquire() below. */
+	smp_store_release(p, __va(PFN_PHYS(owners)));
+	return true;
+}
+
 static const struct mm_struct **get_owners(unsigned long pfn)
 {
-	struct kpkeys_frame_section *section =
-		&kpkeys_frame_table.sections[pfn >> KPKEYS_FRAME_SECTION_SHIFT];
-	const struct mm_struct ***p, **owners;
+	const struct mm_struct ***p = owners_slot(pfn), **owners;
+	unsigned long owners_pfn;
 	struct ptdesc *pt;
+	bool done;
 
 	BUILD_BUG_ON(KPKEYS_FRAME_OWNERS_SIZE * sizeof(*owners) > PAGE_SIZE);
-	p = &section->owners[(pfn & (KPKEYS_FRAME_SECTION_SIZE - 1)) >>
-			     KPKEYS_FRAME_OWNERS_SHIFT];
-	/* Pairs with smp_store_release() below. */
+	if (!p)
+		return NULL;
+	/* Pairs with smp_store_release() above. */
 	owners = smp_load_acquire(p);
 	if (owners)
 		return owners;
@@ -1039,12 +1096,15 @@ static const struct mm_struct **get_owners(unsigned long pfn)
 		return *p;
 
 	pt = kpkeys_pgtable_alloc(GFP_KERNEL, 0);
-	if (!pt || !kpkeys_frame_set_meta(page_to_pfn(ptdesc_page(pt))))
+	if (!pt)
 		return NULL;
-	owners = ptdesc_address(pt);
-	/* Pairs with smp_load_acquire() above. */
-	kpkeys_pgtables_write(smp_store_release(p, owners));
-	return owners;
+	owners_pfn = page_to_pfn(ptdesc_page(pt));
+	kpkeys_pgtables_write(done = set_owners(pfn, owners_pfn));
+	if (!done) {
+		violation("memory for data of kpkeys is not a new page table", owners_pfn);
+		return NULL;
+	}
+	return *owners_slot(pfn);
 }
 
 static void set_owner(unsigned long pfn, const struct mm_struct **owners,
@@ -1469,7 +1529,7 @@ void __init kpkeys_frames_alloc(void)
 	int i;
 
 	nr = max(max_pfn, PFN_UP(__pa_symbol(_end)));
-	/* Room for sections of memory that firmware, or a hypervisor, adds. Their words come with it. */
+	/* Room for sections of memory that is added. Their words come with it. */
 	if (IS_ENABLED(CONFIG_MEMORY_HOTPLUG))
 		nr = max(nr, clamp_t(unsigned long, max_possible_pfn, MIN_ADDED_PFN,
 				     MAX_ADDED_PFN));

@@ -16,8 +16,9 @@ bool kpkeys_frames_may_unprotect(unsigned long pfn, unsigned long nr);
 
 /* Memory that is added */
 bool kpkeys_frames_covered(unsigned long pfn, unsigned int nr);
-void kpkeys_frames_add_section(unsigned long nr, u16 *words,
-			       const struct mm_struct ***owners);
+bool kpkeys_frames_add_section(unsigned long nr, struct ptdesc *words, struct ptdesc *owners);
+
+#define KPKEYS_FRAME_WORDS_ORDER	get_order(KPKEYS_FRAME_SECTION_SIZE * sizeof(u16))
 
 /* Life in the pool */
 int kpkeys_frames_enter(unsigned long pfn, unsigned int nr);

@@ -17,36 +17,18 @@
 #include "frame.h"
 #include "kpkeys.h"
 
-#define WORDS_ORDER	get_order(KPKEYS_FRAME_SECTION_SIZE * sizeof(u16))
-
-/* Memory that carries the pkey, for ever, zeroed. */
-static void *alloc_meta(unsigned int order)
-{
-	struct ptdesc *pt = pagetable_alloc(GFP_KERNEL | __GFP_ZERO, order);
-	unsigned int i;
-
-	if (!pt)
-		return NULL;
-	for (i = 0; i < 1U << order; i++)
-		if (!kpkeys_frame_set_meta(page_to_pfn(ptdesc_page(pt)) + i))
-			return NULL;
-	return ptdesc_address(pt);
-}
-
 static bool add_section(unsigned long nr)
 {
-	const struct mm_struct ***owners;
-	u16 *words;
+	struct ptdesc *words = pagetable_alloc(GFP_KERNEL, KPKEYS_FRAME_WORDS_ORDER);
+	struct ptdesc *owners = pagetable_alloc(GFP_KERNEL, 0);
 
-	BUILD_BUG_ON(KPKEYS_FRAME_SECTION_SIZE / KPKEYS_FRAME_OWNERS_SIZE * sizeof(*owners) >
-		     PAGE_SIZE);
-	/* What is not used is lost, but there will be no other memory either. */
-	owners = alloc_meta(0);
-	words = owners ? alloc_meta(WORDS_ORDER) : NULL;
-	if (!words)
-		return false;
-	kpkeys_frames_add_section(nr, words, owners);
-	return true;
+	if (words && owners)
+		return kpkeys_frames_add_section(nr, words, owners);
+	if (words)
+		pagetable_free(words);
+	if (owners)
+		pagetable_free(owners);
+	return false;
 }
 
 static int add_memory_words(struct notifier_block *nb, unsigned long action, void *arg)
