@@ -40,7 +40,7 @@ struct shared {
 	struct kpkeys_attack_guess guess;	/* proof: the kernel's secret, or */
 	int victim_lost;	/* memory of another process, or of the kernel, was reached */
 	int stays;		/* the attacker must not exit; see stay() */
-	int locks;		/* threads die with locks held: the next attack needs a new machine */
+	int locks;		/* threads died in the middle of things: the next attack needs a new machine */
 	unsigned int nr_writes;
 	char why[128];
 	u64 words[8];		/* the attack's own */

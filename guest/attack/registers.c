@@ -366,8 +366,8 @@ static int interrupted(void)
 static int hint_cpu;
 
 /*
- * In no lock's range, lest others wait for ever if a setter faults, and each a short
- * one, so that there is much to be hit between the last entry and the end.
+ * Without the lock of an mm, lest others wait for ever if a setter faults, and each a
+ * short one, so that there is much to be hit between the last entry and the end.
  */
 static int sections(void *arg)
 {
@@ -458,7 +458,7 @@ static int forge_hint(uint32_t value)
 	return GAINED_NOTHING;
 }
 
-/* Whoever is in a section that is not open faults there, with the locks of its memory. */
+/* Whoever is in a section that is not open faults there, in the middle of vmalloc(). */
 static int hint_open(void)
 {
 	shared->locks = true;

@@ -20,26 +20,7 @@ judge_deb_config() {
 		die "$DEB_CONFIG is not there; type: make deb ARCH=$ARCH CONFIG=FILE (FILE: the configuration of a kernel that your machine boots)"
 	grep -qx "$wanted" "$DEB_CONFIG" ||
 		die "$DEB_CONFIG is no configuration for ARCH=$ARCH (it has no line $wanted)"
-}
-
-# deb_tree: sets TREE, the copy of BASE with kpkeys and without what is for tests only.
-deb_tree() {
-	local staged=$RUN/deb-staged
-	find_source
-	BUILD=$KPKEYS_CACHE/build/$(basename "$BASE")-deb-$ARCH
-	[ -z "${LINUX:-}" ] || BUILD=$BUILD-$(sha256sum <<<"$BASE" | cut -c1-8)
-	TREE=$BUILD/tree
-	mkdir "$staged"
-	stage "$BASE" "$staged"
-	mkdir -p "$BUILD"
-	if [ -n "${LINUX:-}" ]; then
-		copy_user_tree "$BUILD"
-	elif [ ! -d "$TREE" ]; then
-		rm -rf "$TREE.new"
-		cp -al "$BASE" "$TREE.new" && mv -T "$TREE.new" "$TREE"
-	fi
-	touch "$BUILD/files"
-	put_staged "$BASE" "$staged" "$TREE" "$BUILD/files"
+	DEB_CONFIG=$(realpath "$DEB_CONFIG")
 }
 
 deb_configure() {
@@ -63,9 +44,16 @@ cmd_deb() {
 	use_arch "$ARCH"
 	cache_init
 	need build deb
-	[ "$ARCH" = x86_64 ] && need objtool || need cross
+	case $ARCH in
+	x86_64) need objtool ;;
+	arm64) need cross ;;
+	esac
 	lock
-	deb_tree
+	# Without what is for tests only.
+	build_folder "-deb-$ARCH"
+	mkdir "$RUN/staged"
+	stage "$BASE" "$RUN/staged"
+	fill_tree "$RUN/staged"
 	# The packages are put beside the folder that is built in.
 	OUT_DIR=$BUILD/build
 	rm -f "$BUILD"/*.{deb,buildinfo,changes}
@@ -81,5 +69,5 @@ cmd_deb() {
 	say "In $out:"
 	printf '%s\n' "${packages[@]##*/}" | sed 's/^/  /'
 	say "Install the image with: sudo apt install $out/linux-image-$(<"$OUT_DIR/include/config/kernel.release")_*.deb"
-	say "Boot with kpkeys=off to turn it off. README, \"On a real machine\", says how to see that it works."
+	say "Boot with kpkeys=off to turn it off. README, \"Use it in your own kernel\", says how to see that it works."
 }

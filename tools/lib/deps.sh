@@ -45,9 +45,8 @@ deps_table() {
 		libfdt-dev            echo '#include <libfdt.h>' | gcc -E -xc - -o /dev/null
 		zlib1g-dev            pkg-config zlib
 		python3-venv          /usr/bin/python3 -c 'import ensurepip, venv'
-		gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc --version
-		libc6-dev-arm64-cross printf 'int main(){return 0;}' | aarch64-linux-gnu-gcc -static -xc - -o /dev/null
 		END
+		deps_table cross
 		;;
 	deb) cat <<-'END'
 		dpkg-dev   dpkg-buildpackage --version

@@ -118,27 +118,36 @@ put_staged() {
 	mv "$list.new" "$list"
 }
 
-# sync_tree [PATCH...]: sets TREE, the copy of BASE with kpkeys that is built, tests and these patches
-# included. Call it with the lock held.
-sync_tree() {
-	local staged=$RUN/staged work
+# build_folder [SUFFIX]: sets BASE, BUILD and TREE, the copy of BASE that is built.
+build_folder() {
 	find_source
-	work=$KPKEYS_CACHE/build/$(basename "$BASE")
-	[ -z "${LINUX:-}" ] || work=$work-$(sha256sum <<<"$BASE" | cut -c1-8)
-	TREE=$work/tree
-	BUILD=$work
-	rm -rf "$staged" && mkdir "$staged"
-	stage "$BASE" "$staged" testing
-	[ $# = 0 ] || apply_strictly "$BASE" "$staged" "$@"
-	mkdir -p "$work"
+	BUILD=$KPKEYS_CACHE/build/$(basename "$BASE")${1:-}
+	[ -z "${LINUX:-}" ] || BUILD=$BUILD-$(sha256sum <<<"$BASE" | cut -c1-8)
+	TREE=$BUILD/tree
+}
+
+# fill_tree STAGED: makes TREE that copy, with the files of STAGED.
+fill_tree() {
+	mkdir -p "$BUILD"
 	if [ -n "${LINUX:-}" ]; then
-		copy_user_tree "$work"
+		copy_user_tree "$BUILD"
 	elif [ ! -d "$TREE" ]; then
 		rm -rf "$TREE.new"
 		cp -al "$BASE" "$TREE.new" && mv -T "$TREE.new" "$TREE"
 	fi
-	touch "$work/files"
-	put_staged "$BASE" "$staged" "$TREE" "$work/files"
+	touch "$BUILD/files"
+	put_staged "$BASE" "$1" "$TREE" "$BUILD/files"
+}
+
+# sync_tree [PATCH...]: brings TREE up to date, tests and these patches included. Call it with the
+# lock held.
+sync_tree() {
+	local staged=$RUN/staged
+	build_folder
+	rm -rf "$staged" && mkdir "$staged"
+	stage "$BASE" "$staged" testing
+	[ $# = 0 ] || apply_strictly "$BASE" "$staged" "$@"
+	fill_tree "$staged"
 }
 
 # A tree of the user's may change between two runs; what was built in it stays there.
