@@ -48,7 +48,7 @@ struct kpkeys_walk {
 };
 
 /* All have as many levels. Where all are folded, nobody asks. */
-static struct mm_struct * __maybe_unused walked_mm(const struct kpkeys_walk *w)
+static __maybe_unused struct mm_struct *walked_mm(const struct kpkeys_walk *w)
 {
 	return w->mm ?: &init_mm;
 }
