@@ -99,6 +99,7 @@ void own_page_move(unsigned int n);
 const char *own_page(void);
 u64 own_page_slot(void);
 int steal_by_write(u64 slot);
+int steal_by(bool (*write)(u64 slot, u64 value), u64 slot);
 int steal_as_helper(void *arg);
 bool helper_wrote(void);
 bool steal_with_helper(pid_t pid);

@@ -427,6 +427,19 @@ int steal_by_write(u64 slot)
 	return strcmp(shared->guess.secret, OWN_TEXT) ? DONE : GAINED_NOTHING;
 }
 
+/* The same by @write, which may be stopped. It returns whether it could. */
+int steal_by(bool (*write)(u64 slot, u64 value), u64 slot)
+{
+	if (!write(slot, own.new))
+		return GAINED_NOTHING;
+	flush();
+	steal_from(own.page);
+	if (!write(slot, own.old | format->set))
+		return stay(DONE);
+	flush();
+	return DONE;
+}
+
 /* words[] of the process that writes, and of who looks at what it did. */
 #define WRITTEN	(&shared->words[6])
 #define READ	(&shared->words[7])

