@@ -8,6 +8,11 @@ import collections
 # been where other code can change it: on the stack, or in a register that a called function has to save.
 READ, OLD, SAVED = READS = 'read', 'read before a write', 'read and saved'
 
+
+class Masked(str):
+    """The base of a value that may be anything, but for the bits that constants have replaced."""
+
+
 # How far unchanged() walks: a loop that nothing enters has no place where paths meet.
 MAX_WALK = 10000
 
@@ -101,6 +106,8 @@ class Flow:
     def older(value, age):
         """The value when it is of that age at least."""
         base, keep, bits = value
+        if isinstance(base, Masked) and age == SAVED:
+            return ('a masked value that has been saved', 0, 0)
         return (max(base, age, key=READS.index), keep, bits) if base in READS else value
 
     def combine(self, op, value, const):
@@ -110,10 +117,10 @@ class Flow:
         if isinstance(op, tuple):
             const = self.arch.field(*op, const)
             op = 'insert'
-        if op in self.arch.COMMUTATIVE and base == 0 and const[0] in READS:
+        if op in self.arch.COMMUTATIVE and base == 0 and const[0] != 0:
             base, keep, bits, const = *const, value
-        if base != 0 and base not in READS:
-            return value
+        if base != 0 and base not in READS and not isinstance(base, Masked):
+            base, keep, bits = Masked(f'{base.rstrip(",")}, in part'), self.arch.ALL, 0
         if const[0] != 0:
             return ('combined with what is no constant', 0, 0)
         if op in ('and', 'bic'):

@@ -240,5 +240,11 @@ class Image:
             keys = self.indirect.get(base_name(self.code[key].func), [])
         return keys
 
+    def stands_for(self, key):
+        """An instruction, and those that it can be run instead of."""
+        yield key
+        for other in self.instead.get(key, ()):
+            yield from self.stands_for(other)
+
     def is_entry(self, key):
         return key in self.entries or any(self.is_entry(other) for other in self.instead.get(key, ()))

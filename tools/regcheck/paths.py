@@ -133,10 +133,16 @@ class Paths:
         return None
 
     def ways(self, branch, taken):
-        """The next instructions if a branch is taken, or is not."""
+        """The next instructions if a branch is taken, or is not. One of patched code may be in both."""
         target = self.image.targets.get(branch[1], self.arch.target(self.image.code[branch]))
         after = self.image.following.get(branch)
-        return [key for key in self.next[branch] if (key[1] == target if taken else key == after)]
+        return [key for key in self.next[branch] if any(
+            at[1] == target if taken else at == after for at in self.image.stands_for(key))]
+
+    def only(self, branch, taken):
+        """The next instructions that show that a branch has been taken, or has not."""
+        other = self.ways(branch, not taken)
+        return [key for key in self.ways(branch, taken) if key not in other]
 
     # Paths
 
@@ -151,11 +157,8 @@ class Paths:
                 continue
             known[key] = keys = known.get(key, keys) & keys
             branch = self.branches.get(key)
-            enabled = self.ways(key, branch[1]) if branch else []
-            disabled = self.ways(key, not branch[1]) if branch else []
-            for after in self.next[key]:
-                more = {branch[0]} if after in enabled and after not in disabled else set()
-                todo.append((after, keys | more))
+            enabled = self.only(key, branch[1]) if branch else []
+            todo += [(after, keys | {branch[0]} if after in enabled else keys) for after in self.next[key]]
         return known
 
     def no_return(self, key):
@@ -209,14 +212,13 @@ class Paths:
             after = dict.fromkeys(self.next[key], keys)
             if self.branches[key]:
                 name, taken = self.branches[key]
-                enabled = self.ways(key, taken)
                 if name in keys:
-                    after = dict.fromkeys(enabled, keys)
+                    after = dict.fromkeys(self.ways(key, taken), keys)
                 else:
-                    after.update(dict.fromkeys(enabled, keys | {name}))
+                    after.update(dict.fromkeys(self.only(key, taken), keys | {name}))
             closed = self.closes(key)
             if closed is not None:
-                for way in self.ways(key, closed):
+                for way in self.only(key, closed):
                     after.pop(way, None)
             todo += after.items()
         return None

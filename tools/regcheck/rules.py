@@ -6,7 +6,7 @@ import re
 
 from .arm64 import Arm64
 from .elf import die
-from .flow import READS, SAVED, Flow
+from .flow import READS, SAVED, Flow, Masked
 from .image import MEMORY, OUTSIDE, base_name
 from .paths import Paths
 from .x86 import Um, X86_64
@@ -17,6 +17,10 @@ ARCHES = {'um': Um, 'arm64': Arm64, 'x86_64': X86_64}
 VALUES, MASK = 'kpkeys_regcheck_values', 'kpkeys_regcheck_mask'
 
 DEFAULT = 0     # the context that everything else runs in
+
+# The one function that writes bits of pkeys that are not managed from memory: the rights of threads to keys
+# of drivers. Those that are managed must be a context's all the same. It stays in the one that it finds.
+RIGHTS = 'kpkeys_load_rights'
 
 Result = collections.namedtuple('Result', 'findings writes functions listed')
 
@@ -49,8 +53,8 @@ def read_list(name):
     return names
 
 
-def judge(arch, value, contexts, mask):
-    """What a write of @value does: ('context', number), or ('wrong', why)."""
+def judge(arch, value, contexts, mask, func):
+    """What a write of @value by @func does: ('context', number), or ('wrong', why)."""
     base, keep, bits = value
     if base in READS:
         if keep == arch.ALL and not bits:
@@ -64,6 +68,8 @@ def judge(arch, value, contexts, mask):
                          'as in no context')
     if base == 0:
         return 'wrong', f'a constant, 0x{bits:x}'
+    if isinstance(base, Masked) and base_name(func) == RIGHTS and bits in contexts and not keep & mask:
+        return 'context', contexts[bits]
     return 'wrong', base.rstrip(',')
 
 
@@ -75,23 +81,28 @@ def check_writers(arch, image, elf, contexts, mask):
     others = set()      # values in the bits that are not managed
     starts = [symbol.value for symbol in elf.symbols.get(arch.WRITERS_START, ())]
     values = {number: value for value, number in contexts.items()}
-    if len(image.writers) != len(values):
+    ends = [name == arch.WRITER_INIT for name in image.writers.values()]
+    if len(ends) - sum(ends) != len(values) or any(ends[:-1]):
         findings.append(f'{len(image.writers)} functions write to the pkey register, '
                         f'for {len(values)} contexts')
-    for number, (addr, name) in enumerate(image.writers.items()):
+    for position, (addr, name) in enumerate(image.writers.items()):
+        number = DEFAULT if name == arch.WRITER_INIT else position
         context_of[addr] = number
         wrong = []
-        if starts != [addr - number * arch.WRITER_SIZE] or addr % arch.WRITER_SIZE:
+        if starts != [addr - position * arch.WRITER_SIZE] or addr % arch.WRITER_SIZE:
             wrong.append('it is not where exceptions look for it')
-        if (name == arch.WRITER_DEFAULT) != (number == DEFAULT):
+        if (name in (arch.WRITER_DEFAULT, arch.WRITER_INIT)) != (number == DEFAULT):
             wrong.append('the default context is not the first')
         value = arch.writer_value(elf, addr)
         if value is None:
             wrong.append('it does something else than a write of a constant')
         else:
+            value, read = value
             others.add(value & ~mask)
             if value & mask != values.get(number):
                 wrong.append(f'it writes 0x{value:x}, which is not context {number}')
+            if read & mask or read and name == arch.WRITER_INIT:
+                wrong.append(f'it takes the bits 0x{read:x} from memory')
         if image.is_patched(addr, addr + arch.WRITER_SIZE):
             wrong.append('its code is patched')
         wrong += [f'its address is in {section}, where code can be called by it'
@@ -163,7 +174,7 @@ def check(arch, image, elf, contexts, mask, listed):
             judgements = [('wrong', MEMORY)]
         else:
             judgements = list(dict.fromkeys(
-                judge(arch, value, contexts, mask)
+                judge(arch, value, contexts, mask, insn.func)
                 for value in sorted(values[key, written[key]], key=str)))
             judgements = judgements or [('wrong', 'in code that nothing seems to jump to')]
         contexts_of[key] = {what if kind == 'context' else None for kind, what in judgements}
@@ -175,6 +186,9 @@ def check(arch, image, elf, contexts, mask, listed):
     paths = Paths(image, flow, set(contexts_of), default, mask)
     for key, switched_to in contexts_of.items():
         opened = switched_to - {DEFAULT, None}
+        # The context that RIGHTS writes is the one that it has found.
+        if base_name(image.code[key].func) == RIGHTS:
+            continue
         end = paths.open_end(key) if opened and not exempt(image.code[key].func) else None
         if end:
             numbers = ', '.join(str(number) for number in sorted(opened))

@@ -361,8 +361,14 @@ class X86_64(Um):
     WRITERS_START = 'x86_kpkeys_writes_start'
     WRITER_SIZE = 64            # X86_KPKEYS_WRITE_SIZE
     WRITER_DEFAULT = 'x86_kpkeys_write_DEFAULT'
-    # mov $0x6e1,%ecx; xor %edx,%edx; mov $VALUE,%eax; wrmsr; ret, or a jump to what returns; int3
-    WRITER_CODE = re.compile(rb'\xb9\xe1\x06\0\0\x31\xd2\xb8(....)\x0f\x30(?:\xc3|\xe9(....))\xcc*', re.S)
+    WRITER_INIT = 'x86_kpkeys_write_INIT'       # the default context, too, and nothing from memory
+    # mov $0x6e1,%ecx; xor %edx,%edx; then mov $VALUE,%eax, or current_task to %rax, its rights to %eax,
+    # and $MASK,%eax; xor $VALUE,%eax, of 32 bits or 8; then wrmsr; ret, or a jump to what returns; int3
+    WRITER_CODE = re.compile(rb'\xb9\xe1\x06\0\0\x31\xd2(?:\xb8(?P<value>....)|'
+                             rb'\x65\x48\x8b(?:\x05|\x04\x25)....\x8b\x80....'
+                             rb'(?:\x25(?P<mask>....)|\x83\xe0(?P<mask8>.))'
+                             rb'(?:\x35(?P<change>....)|\x83\xf0(?P<change8>.)))'
+                             rb'\x0f\x30(?:\xc3|\xe9(?P<jump>....))\xcc*', re.S)
     RETURN_THUNK = '__x86_return_thunk'
     # Writes of any MSR; direct calls and jumps.
     WRITE_CODE = re.compile(rb'\x0f\x30|\x0f\x01\xc6|(?=(?:[\xe8\xe9]|\x0f[\x80-\x8f])(....))', re.S)
@@ -384,12 +390,14 @@ class X86_64(Um):
         return False
 
     def writer_value(self, elf, addr):
-        """What the function at an address writes, None if it does anything else than that."""
+        """What the function at an address writes, and the bits that it takes from memory; None if it does
+        anything else than that."""
         m = self.WRITER_CODE.fullmatch(elf.bytes(addr, self.WRITER_SIZE))
-        if not m or m[2] and self.RETURN_THUNK not in elf.names(
-                addr + m.end(2) + int.from_bytes(m[2], 'little', signed=True)):
+        if not m or m['jump'] and self.RETURN_THUNK not in elf.names(
+                addr + m.end('jump') + int.from_bytes(m['jump'], 'little', signed=True)):
             return None
-        return int.from_bytes(m[1], 'little')
+        return [int.from_bytes(number, 'little', signed=True) & self.ALL for number in (
+            m['value'] or m['change'] or m['change8'], m['mask'] or m['mask8'] or b'')]
 
     def hidden_writes(self, elf):
         """The addresses of writes that objdump may not show."""

@@ -408,6 +408,78 @@ BAD(alternative_calls, switches to context 1, and a path to)
 	END_ALTERNATIVE
 	ALTERNATIVE(1b, 2b, 3b, 4b)
 
+/* What is jumped to may be replaced: it is where the jump leads to, all the same. */
+GOOD(alternative_if_closed)
+	SWITCH(PGTABLES)
+	READ
+	and x0, x0, MASK
+	cmp x0, DEFAULT
+	b.eq 1f
+	SWITCH(DEFAULT)
+1:	nop
+2:	ret
+	WITH_ALTERNATIVE
+3:	nop
+4:
+	END_ALTERNATIVE
+	ALTERNATIVE(1b, 2b, 3b, 4b)
+
+GOOD(alternative_unless_closed)
+	SWITCH(PGTABLES)
+	READ
+	and x0, x0, MASK
+	cmp x0, DEFAULT
+	b.ne 5f
+1:	nop
+2:	ret
+	WITH_ALTERNATIVE
+3:	nop
+4:
+	END_ALTERNATIVE
+	ALTERNATIVE(1b, 2b, 3b, 4b)
+5:	SWITCH(DEFAULT)
+	ret
+
+BAD(alternative_if_enabled, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+1:	nop
+	ret
+2:	b 6f
+3:	ret
+	WITH_ALTERNATIVE
+4:	nop
+5:
+	END_ALTERNATIVE
+	ALTERNATIVE(2b, 3b, 4b, 5b)
+6:	SWITCH(DEFAULT)
+	ret
+	JUMP_KEY(1b, 2b, kpkeys_enabled_key)
+
+/* Both ways lead to the same, if what is between them is removed. */
+BAD(removed_if_not_closed, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	READ
+	and x0, x0, MASK
+	cmp x0, DEFAULT
+	b.eq 2f
+1:	b 3f
+2:	ret
+3:	SWITCH(DEFAULT)
+	ret
+	ALTERNATIVE(1b, 2b, 1b, 1b)
+
+BAD(removed_if_disabled, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+1:	nop
+2:	b 4f
+3:	nop
+	ret
+4:	SWITCH(DEFAULT)
+	ret
+	JUMP_KEY(1b, 3b, kpkeys_hardened_pgtables_key)
+	ALTERNATIVE(2b, 3b, 2b, 2b)
+	JUMP_KEY(3b, 4b, kpkeys_hardened_pgtables_key)
+
 GOOD(closed_after_fixup)
 	SWITCH(PGTABLES)
 1:	ldr x3, [x4]

@@ -23,7 +23,9 @@
 #define VALUE_DEFAULT	0x28
 #define VALUE_PGTABLES	0x20
 #define VALUE_TEST	0x08
+#ifndef OTHERS
 #define OTHERS		0x55555540
+#endif
 #define READ		mov $0x6e1, %ecx; rdmsr
 #define SWITCH(ctx)	call x86_kpkeys_write_##ctx
 #define CLOSE		SWITCH(DEFAULT)
@@ -41,6 +43,9 @@
 #define WRITER(name)	.p2align 6, 0xcc; .globl x86_kpkeys_write_##name; x86_kpkeys_write_##name:
 #define LOAD_ALL(ctx)	mov $0x6e1, %ecx; xor %edx, %edx; mov $(OTHERS | ctx), %eax
 #define WRITE_OF(ctx)	LOAD_ALL(ctx); wrmsr
+/* With bits from memory: a field of the current task. The assembler takes short immediates if it can. */
+#define LOAD_RIGHTS	mov $0x6e1, %ecx; xor %edx, %edx; mov %gs:0x10(%rip), %rax; mov 0x930(%rax), %eax
+#define RIGHTS_OF(ctx)	LOAD_RIGHTS; and $KEEP, %eax; xor $(OTHERS | ctx), %eax; wrmsr
 #define WRITES_END	.p2align 6, 0xcc; .text
 #ifndef OWN_WRITERS
 WRITES_START

@@ -500,6 +500,78 @@ BAD(alternative_calls, switches to context 1, and a path to)
 	END_ALTERNATIVE
 	ALTERNATIVE(1b, 2b, 3b, 4b)
 
+/* What is jumped to may be replaced: it is where the jump leads to, all the same. */
+GOOD(alternative_if_closed)
+	SWITCH(PGTABLES)
+	READ
+	and $0x3f, %eax
+	cmp $DEFAULT, %eax
+	je 1f
+	SWITCH(DEFAULT)
+1:	NOP5
+2:	ret
+	WITH_ALTERNATIVE
+3:	NOP5
+4:
+	END_ALTERNATIVE
+	ALTERNATIVE(1b, 2b, 3b, 4b)
+
+GOOD(alternative_unless_closed)
+	SWITCH(PGTABLES)
+	READ
+	and $0x3f, %eax
+	cmp $DEFAULT, %eax
+	jne 5f
+1:	NOP5
+2:	ret
+	WITH_ALTERNATIVE
+3:	NOP5
+4:
+	END_ALTERNATIVE
+	ALTERNATIVE(1b, 2b, 3b, 4b)
+5:	SWITCH(DEFAULT)
+	ret
+
+BAD(alternative_if_enabled, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+1:	NOP5
+	ret
+2:	jmp 6f
+3:	ret
+	WITH_ALTERNATIVE
+4:	NOP5
+5:
+	END_ALTERNATIVE
+	ALTERNATIVE(2b, 3b, 4b, 5b)
+6:	SWITCH(DEFAULT)
+	ret
+	JUMP_KEY(1b, 2b, kpkeys_enabled_key)
+
+/* Both ways lead to the same, if what is between them is removed. */
+BAD(removed_if_not_closed, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+	READ
+	and $0x3f, %eax
+	cmp $DEFAULT, %eax
+	je 2f
+1:	jmp 3f
+2:	ret
+3:	SWITCH(DEFAULT)
+	ret
+	ALTERNATIVE(1b, 2b, 1b, 1b)
+
+BAD(removed_if_disabled, switches to context 1, and a path to)
+	SWITCH(PGTABLES)
+1:	NOP5
+2:	jmp 4f
+3:	NOP5
+	ret
+4:	SWITCH(DEFAULT)
+	ret
+	JUMP_KEY(1b, 3b, kpkeys_hardened_pgtables_key)
+	ALTERNATIVE(2b, 3b, 2b, 2b)
+	JUMP_KEY(3b, 4b, kpkeys_hardened_pgtables_key)
+
 GOOD(closed_after_fixup)
 	SWITCH(PGTABLES)
 1:	mov (%rdx), %edx
