@@ -44,7 +44,7 @@ bool __init x86_kpkeys_init(void)
 	return pks_enable();
 }
 
-/* kpkeys_64.S: a function for each context */
+/* kpkeys_64.S: a function for each context, and one for CPUs that start */
 extern const char x86_kpkeys_writes_start[];
 
 /**
@@ -53,7 +53,7 @@ extern const char x86_kpkeys_writes_start[];
  *
  * If it has interrupted a function that writes the pkey register, the general
  * registers that this function has loaded were in memory in between. Let it start
- * again: it uses nothing but constants, and may write twice.
+ * again: it keeps nothing, and may write twice.
  *
  * Context: Exception exit to kernel mode, including NMI; from assembly code, with the
  * stack pointer as argument.
@@ -62,7 +62,7 @@ asmlinkage noinstr void x86_kpkeys_exception_exit(struct pt_regs *regs)
 {
 	unsigned long start = (unsigned long)x86_kpkeys_writes_start;
 
-	if (regs->ip - start < KPKEYS_NR_CTX * X86_KPKEYS_WRITE_SIZE)
+	if (regs->ip - start < (KPKEYS_NR_CTX + 1) * X86_KPKEYS_WRITE_SIZE)
 		regs->ip = ALIGN_DOWN(regs->ip, X86_KPKEYS_WRITE_SIZE);
 
 	kpkeys_exception_exit(regs);

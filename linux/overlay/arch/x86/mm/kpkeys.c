@@ -19,12 +19,12 @@
 
 /**
  * struct walk_ranges - Arguments of arch_kpkeys_walk_ranges()
- * @pkey: The pkey to look for
- * @fn: Called for each entry with @pkey
+ * @pkeys: BIT() of each pkey to look for
+ * @fn: Called for each entry with one of them
  * @arg: Passed to @fn
  */
 struct walk_ranges {
-	int pkey;
+	unsigned long pkeys;
 	kpkeys_range_fn fn;
 	void *arg;
 };
@@ -34,21 +34,21 @@ static int visit_range(int level, u64 entry, unsigned long addr, unsigned long n
 {
 	struct walk_ranges *w = arg;
 
-	return arch_kpkeys_entry_pkey(entry) == w->pkey ? w->fn(addr, next, w->arg) : 0;
+	return BIT(arch_kpkeys_entry_pkey(entry)) & w->pkeys ? w->fn(addr, next, w->arg) : 0;
 }
 
 /**
- * arch_kpkeys_walk_ranges() - Visit the parts of the direct map with a pkey
- * @pkey: The pkey
+ * arch_kpkeys_walk_ranges() - Visit the parts of the direct map with pkeys
+ * @pkeys: BIT() of each pkey
  * @fn: Called for each range
  * @arg: Passed to @fn
  *
  * Context: All other CPUs are stopped.
  * Return: 0, or what @fn returned to end the walk.
  */
-int arch_kpkeys_walk_ranges(int pkey, kpkeys_range_fn fn, void *arg)
+int arch_kpkeys_walk_ranges(unsigned long pkeys, kpkeys_range_fn fn, void *arg)
 {
-	struct walk_ranges w = { .pkey = pkey, .fn = fn, .arg = arg };
+	struct walk_ranges w = { .pkeys = pkeys, .fn = fn, .arg = arg };
 
 	return kpkeys_walk_mappings(PAGE_OFFSET, PAGE_OFFSET + PFN_PHYS(max_pfn),
 				    visit_range, &w);

@@ -16,6 +16,9 @@
  * writes (bit 2 * pkey + 1): the inverse of the bits of a permission. Intel
  * SDM, volume 3A, "Protection Keys".
  */
+#define ARCH_KPKEYS_NONE		0xffffffffUL
+/* The host clears the others when it delivers a signal. */
+#define ARCH_KPKEYS_ACCESS_MASK		0x55555555UL
 #define ARCH_KPKEYS_PERM_MASK(pkey)	(3UL << (2 * (pkey)))
 #define ARCH_KPKEYS_PERM(pkey, perm)	((~(perm) & 3UL) << (2 * (pkey)))
 
@@ -31,6 +34,10 @@ static __always_inline void arch_kpkeys_write_reg(u64 reg)
 
 bool um_kpkeys_init(void);
 #define arch_kpkeys_init()	um_kpkeys_init()
+
+/* The highest pkey that the host had left */
+extern int um_kpkeys_max_key;
+#define arch_kpkeys_max_key()		um_kpkeys_max_key
 
 /* The host manages it. */
 #define arch_kpkeys_has_linear_map()	false

@@ -20,6 +20,8 @@
  * IA32_PKRS holds two bits for each pkey, which deny access (bit 2 * pkey) and writes
  * (bit 2 * pkey + 1): the inverse of the bits of a permission.
  */
+#define ARCH_KPKEYS_NONE		0xffffffffUL
+#define ARCH_KPKEYS_ACCESS_MASK		0x55555555UL
 #define ARCH_KPKEYS_PERM_MASK(pkey)	(3UL << (2 * (pkey)))
 #define ARCH_KPKEYS_PERM(pkey, perm)	((~(perm) & 3UL) << (2 * (pkey)))
 
@@ -109,12 +111,18 @@ asmlinkage void x86_kpkeys_exception_exit(struct pt_regs *regs);
 	 ((entry) & (_PAGE_USER | _PAGE_DIRTY)) != (_PAGE_USER | _PAGE_DIRTY))
 
 #define arch_kpkeys_entry_is_writable(entry)					\
-	(((entry) & _PAGE_RW) && arch_kpkeys_entry_pkey(entry) == KPKEYS_PKEY_DEFAULT)
+	(((entry) & _PAGE_RW) && arch_kpkeys_entry_pkey(entry) != KPKEYS_PKEY_PGTABLES)
 
 #define arch_kpkeys_entry_has_pkey(entry)					\
 	(!((entry) & _PAGE_USER) &&						\
 	 (arch_kpkeys_entry_pkey(entry) == KPKEYS_PKEY_PGTABLES ||		\
 	  arch_kpkeys_entry_is_readonly(entry)))
+
+/* For mappings that are to carry a key of a driver */
+#define _PAGE_PKEY(pkey)		((pteval_t)(pkey) << _PAGE_BIT_PKEY_BIT0)
+#define PAGE_KERNEL_PKEY(pkey)		__pgprot(pgprot_val(PAGE_KERNEL) | _PAGE_PKEY(pkey))
+#define arch_kpkeys_pgprot(prot, pkey)						\
+	__pgprot((pgprot_val(prot) & ~_PAGE_PKEY_MASK) | _PAGE_PKEY(pkey))
 
 /* The CPU sets these. */
 #define arch_kpkeys_same_mapping(a, b)						\
