@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Times operations that write page tables. Prints for each one the median, and
+ * Times operations that write page tables, and those of keys for drivers. Prints for each one the median, and
  * how often the kernel wrote the pkey register and changed the key of memory
  * meanwhile, on average. To be compared between boots with kpkeys off and on.
  */
 #include "guest.h"
 
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -140,6 +141,23 @@ static u64 run_kernel(const struct bench *bench, unsigned int count)
 	return arg.ns;
 }
 
+/* Two threads that run by turns */
+static u64 run_pinned(const struct bench *bench, unsigned int count)
+{
+	cpu_set_t one, all;
+	u64 ns;
+
+	if (sched_getaffinity(0, sizeof(all), &all))
+		die("sched_getaffinity: %s", strerror(errno));
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	if (sched_setaffinity(0, sizeof(one), &one))
+		die("sched_setaffinity: %s", strerror(errno));
+	ns = run_kernel(bench, count);
+	sched_setaffinity(0, sizeof(all), &all);
+	return ns;
+}
+
 static const struct bench benches[] = {
 	{ "mmap_touch_munmap_1", run_mmap, 16, 1, 0 },
 	{ "mmap_touch_munmap_256", run_mmap, 1, 256, 0 },
@@ -152,6 +170,9 @@ static const struct bench benches[] = {
 	{ "vm_map_ram_1", run_kernel, 64, 1, KPKEYS_BENCH_VM_MAP_RAM },
 	{ "vm_map_ram_16", run_kernel, 32, 16, KPKEYS_BENCH_VM_MAP_RAM },
 	{ "vm_map_ram_256", run_kernel, 4, 256, KPKEYS_BENCH_VM_MAP_RAM },
+	{ "key_open_write_close", run_kernel, 1000, 1, KPKEYS_BENCH_KEY_SECTION },
+	{ "switch_there_and_back", run_pinned, 1000, 1, KPKEYS_BENCH_SWITCH },
+	{ "switch_with_rights", run_pinned, 1000, 1, KPKEYS_BENCH_KEY_SWITCH },
 	{ "exec", run_exec, 1, 0, 0 },
 	/* Last: from then on the process has 64 MiB. */
 	{ "fork_exit_64MiB", run_fork, 1, 0, 0 },

@@ -161,6 +161,8 @@ int main(void)
 	printf("kpkeys-guest: done\n");
 	fflush(stdout);
 	sync();
+	/* What is still on its way to the console would be lost. */
+	tcdrain(1);
 	reboot(RB_POWER_OFF);
 	die("cannot power off: %s", strerror(errno));
 }

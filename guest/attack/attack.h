@@ -33,7 +33,7 @@ struct attack {
 
 extern const struct attack *const attack_classes[];
 extern const struct attack roots[], registers[], virtualization[], pool[], mappings[],
-			   releases[];
+			   releases[], keys[];
 
 /* Between the attack, its helpers and main.c. */
 struct shared {

@@ -23,7 +23,7 @@
 #define LIMIT_S	90
 
 const struct attack *const attack_classes[] = {
-	roots, registers, virtualization, pool, mappings, releases, NULL
+	roots, registers, virtualization, pool, mappings, releases, keys, NULL
 };
 
 static int kmsg;

@@ -64,7 +64,7 @@ static bool is_register(u64 word, unsigned int half, u64 *open)
 	}
 	if (half || word >> 12 || (word & 0xff) != 0x17)
 		return false;
-	*open = word | 0x20;
+	*open = word | 0x40;
 	return true;
 }
 

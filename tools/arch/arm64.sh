@@ -77,7 +77,7 @@ arch_set_machine() {
 
 # A boot on a CPU that has no overlays.
 arch_boot_without_pkeys() {
-	must no-pkeys 60 default "kunit.enable=1 kpkeys.run=demo,audit,lkdtm kpkeys.cpu=s1poe=off"
+	must no-pkeys 60 default "kunit.enable=1 kpkeys.run=demo,audit,lkdtm,sample kpkeys.cpu=s1poe=off"
 }
 
 arch_steps() {

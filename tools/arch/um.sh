@@ -75,7 +75,7 @@ arch_boot_without_pkeys() {
 	KPKEYS_HOST=native
 	gcc -O2 -Wall -static -o "$RUN/nopku" "$TOP/tools/nopku.c"
 	! um_host_has_pku || UM_WRAPPER=("$RUN/nopku")
-	must no-pkeys 60 default "kunit.enable=1 kpkeys.run=demo,audit,lkdtm"
+	must no-pkeys 60 default "kunit.enable=1 kpkeys.run=demo,audit,lkdtm,sample"
 }
 
 # UML's memory is a file: on tmpfs when that has room and allows execution.

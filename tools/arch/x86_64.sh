@@ -97,7 +97,7 @@ arch_set_machine() {
 
 # A boot on a CPU that has no PKS.
 arch_boot_without_pkeys() {
-	must no-pkeys 60 default "kunit.enable=1 kpkeys.run=demo,audit,lkdtm kpkeys.cpu=pks=off"
+	must no-pkeys 60 default "kunit.enable=1 kpkeys.run=demo,audit,lkdtm,sample kpkeys.cpu=pks=off"
 }
 
 arch_steps() {

@@ -3,7 +3,7 @@
 # From the patched tree to an image: kernel, guest programs, initramfs.
 
 kernel_make() {
-	make -C "$TREE" O="$OUT_DIR" CC="ccache gcc" LOCALVERSION= \
+	make -C "$TREE" O="$OUT_DIR" CC="ccache gcc" LOCALVERSION= V="${VERBOSE:-0}" \
 		KBUILD_BUILD_USER=kpkeys KBUILD_BUILD_HOST=kpkeys "${ARCH_MAKE[@]}" "$@"
 }
 
@@ -73,7 +73,7 @@ build_kernel() {
 		total=$ARCH_STEPS
 	fi
 	progress "building the kernel (ARCH=$ARCH, $1)" "$log" "$total" \
-		kernel_make -j"$JOBS" "$ARCH_TARGET" || build_failed "$log" "the kernel (ARCH=$ARCH, $1)"
+		kernel_make -j"$JOBS" "$ARCH_TARGET" modules || build_failed "$log" "the kernel (ARCH=$ARCH, $1)"
 }
 
 # build_image VARIANT: leaves kernel and initramfs in IMAGE, a folder of this run's own, so
@@ -118,11 +118,11 @@ foreign_busybox() {
 }
 
 build_initramfs() {
-	local log=$LOG_DIR/guest-$ARCH.log root=$RUN/root-$ARCH
+	local log=$LOG_DIR/guest-$ARCH.log root=$RUN/root-$ARCH sample=$OUT_DIR/samples/kpkeys/kpkeys_sample.ko
 	make -s -C "$TOP/guest" OUT="$BUILD/guest-$ARCH" CC="ccache ${ARCH_CROSS:-}gcc" >"$log" 2>&1 ||
 		build_failed "$log" "guest/"
 	rm -rf "$root"
-	mkdir -p "$root"/{bin,dev,etc,proc,sys,tmp}
+	mkdir -p "$root"/{bin,dev,etc,lib,proc,sys,tmp}
 	printf '%s\n' "root::0:0:root:/:/bin/sh" "user::1000:1000:user:/tmp:/bin/sh" >"$root/etc/passwd"
 	printf '%s\n' "root:x:0:" "user:x:1000:" >"$root/etc/group"
 	find_busybox
@@ -134,5 +134,7 @@ build_initramfs() {
 	fi
 	cp --remove-destination "$BUILD/guest-$ARCH"/* "$root/bin/"
 	mv "$root/bin/init" "$root/init"
+	# Only a kernel with all of kpkeys has it.
+	[ ! -f "$sample" ] || cp "$sample" "$root/lib/"
 	(cd "$root" && find . | sort | cpio -o -H newc -R 0:0 --quiet) >"$IMAGE/initramfs.cpio"
 }

@@ -10,6 +10,10 @@
  * are, and how structures are laid out. Nothing here knows about kpkeys or asks
  * whether it is on: the write is an ordinary store, as a bug's would be.
  *
+ * It also is what a driver with a key of its own is, if an attacker has changed the
+ * number of the key and the address of its memory: it calls what drivers call, and
+ * looks at nothing.
+ *
  * There is a secret to steal, too: a random text in a page of its own, mapped
  * into no process. The kernel only says whether a guess is right.
  */
@@ -19,6 +23,7 @@
 #include <linux/init.h>
 #include <linux/io.h>
 #include <linux/kallsyms.h>
+#include <linux/kpkeys_keys.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
@@ -52,6 +57,14 @@ static const struct {
 	MEMBER(task_struct, stack),
 	MEMBER(task_struct, thread),
 	MEMBER(task_struct, lazy_mmu_state),
+#ifdef CONFIG_KPKEYS_KEYS
+	MEMBER(task_struct, kpkeys.rights),
+	MEMBER(task_struct, kpkeys.nr),
+	MEMBER(task_struct, kpkeys.suspended[0].frame),
+	MEMBER(task_struct, kpkeys.suspended[0].rights),
+	MEMBER(task_struct, kpkeys.suspended[0].open),
+	MEMBER(task_struct, kpkeys.suspended[1].frame),
+#endif
 	SIZEOF(thread_struct),
 	MEMBER(mm_struct, pgd),
 #ifdef CONFIG_UML
@@ -209,6 +222,23 @@ static long attack_lookup(struct kpkeys_attack_name __user *user)
 	return copy_to_user(user, &name, sizeof(name)) ? -EFAULT : 0;
 }
 
+static long attack_key(unsigned int cmd, const struct kpkeys_attack_key __user *user)
+{
+	struct kpkeys_attack_key key;
+
+	if (copy_from_user(&key, user, sizeof(key)))
+		return -EFAULT;
+
+	switch (cmd) {
+	case KPKEYS_ATTACK_KEY_OPEN:
+		return kpkeys_key_mk_readwrite(key.pkey);
+	case KPKEYS_ATTACK_KEY_TAG:
+		return kpkeys_key_set_memory(key.pkey, key.addr, key.nr_pages);
+	default:
+		return kpkeys_key_free(key.pkey);
+	}
+}
+
 static long attack_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	void __user *user = (void __user *)arg;
@@ -226,6 +256,10 @@ static long attack_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return attack_verify(user);
 	case KPKEYS_ATTACK_LOOKUP:
 		return attack_lookup(user);
+	case KPKEYS_ATTACK_KEY_OPEN:
+	case KPKEYS_ATTACK_KEY_TAG:
+	case KPKEYS_ATTACK_KEY_FREE:
+		return attack_key(cmd, user);
 	default:
 		return -ENOTTY;
 	}

@@ -70,6 +70,18 @@ struct kpkeys_attack_name {
 	__u64 value;
 };
 
+/**
+ * struct kpkeys_attack_key - arguments of a driver that uses a key
+ * @pkey: the key; any number
+ * @nr_pages: for KPKEYS_ATTACK_KEY_TAG
+ * @addr: for KPKEYS_ATTACK_KEY_TAG, a kernel virtual address
+ */
+struct kpkeys_attack_key {
+	__s32 pkey;
+	__s32 nr_pages;
+	__u64 addr;
+};
+
 #define KPKEYS_ATTACK_READ	_IOWR('K', 1, struct kpkeys_attack_word)
 #define KPKEYS_ATTACK_WRITE	_IOW('K', 2, struct kpkeys_attack_word)
 #define KPKEYS_ATTACK_LEAK	_IOWR('K', 3, struct kpkeys_attack_leak)
@@ -79,5 +91,9 @@ struct kpkeys_attack_name {
 #define KPKEYS_ATTACK_LOOKUP	_IOWR('K', 5, struct kpkeys_attack_name)
 /* Four bytes: the address is a multiple of 4. */
 #define KPKEYS_ATTACK_WRITE32	_IOW('K', 6, struct kpkeys_attack_word)
+/* kpkeys_key_mk_readwrite(): the caller keeps the rights; and the others. */
+#define KPKEYS_ATTACK_KEY_OPEN	_IOW('K', 7, struct kpkeys_attack_key)
+#define KPKEYS_ATTACK_KEY_TAG	_IOW('K', 8, struct kpkeys_attack_key)
+#define KPKEYS_ATTACK_KEY_FREE	_IOW('K', 9, struct kpkeys_attack_key)
 
 #endif /* _MISC_KPKEYS_ATTACK_H */

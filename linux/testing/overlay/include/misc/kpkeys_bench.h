@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Timing of kernel-internal mapping operations: /dev/kpkeys_bench,
+ * Timing of operations inside the kernel: /dev/kpkeys_bench,
  * CONFIG_KPKEYS_BENCH, see drivers/misc/kpkeys_bench.c.
  */
 #ifndef _MISC_KPKEYS_BENCH_H
@@ -17,6 +17,9 @@
 enum kpkeys_bench_op {
 	KPKEYS_BENCH_VMALLOC,		/* vmalloc(), vfree() */
 	KPKEYS_BENCH_VM_MAP_RAM,	/* vm_map_ram(), vm_unmap_ram() */
+	KPKEYS_BENCH_KEY_SECTION,	/* a write to memory of a driver's key, with a guard */
+	KPKEYS_BENCH_SWITCH,		/* to another thread on the CPU, and back */
+	KPKEYS_BENCH_KEY_SWITCH,	/* the same by a thread with rights to a key */
 };
 
 /**
