@@ -130,13 +130,15 @@ at_exit() {
 
 # progress LABEL LOG TOTAL CMD...: runs CMD with its output in LOG and says every few
 # seconds how long it has taken and how many lines of LOG, out of TOTAL, are done.
-# (TOTAL 0: not known, and not told.) In a terminal the status keeps to one line.
+# (TOTAL 0: not known, and not told.) In a terminal the status keeps to one line. With V=1
+# it shows LOG as it grows.
 progress() {
 	local label=$1 log=$2 total=$3 start=$SECONDS pid rc=0 n now last=0 every=10 end='\n'
 	shift 3
 	[ ! -t 1 ] || { every=1; end='\r'; }
 	run_aside "$@" </dev/null >"$log" 2>&1
 	pid=$CHILD
+	[ "${VERBOSE:-0}" = 0 ] || tail -n +1 -s 0.2 -f --pid="$pid" "$log"
 	while kill -0 "$pid" 2>/dev/null; do
 		sleep 0.2
 		now=$((SECONDS - start))

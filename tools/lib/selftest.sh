@@ -561,6 +561,12 @@ test_messages() {
 	printf '%s\n' 'strange words' 'make: *** [Makefile:1: x] Error 2' >"$RUN/log"
 	refuses "does not build: strange words" quietly build_failed "$RUN/log" "the kernel"
 
+	# What a build prints, with V=1 and without.
+	(VERBOSE=1 progress label "$RUN/log" 1 echo "what it prints") >"$RUN/said"
+	grep -qx "what it prints" "$RUN/said" || fail "V=1 does not show what is printed"
+	(VERBOSE=0 progress label "$RUN/log" 1 echo "what it prints") >"$RUN/said"
+	! grep -q "what it prints" "$RUN/said" || fail "without V=1 it is shown, too"
+
 	# A QEMU that knows PKS by its name, or not at all.
 	refuses "(5.2.0) does not emulate PKS" quietly old_qemu
 
@@ -722,6 +728,13 @@ test_judge_attacks() {
 	judge_attacks on <"$RUN/attacks-on" | grep -q '^not ok known: .* there is no such attack' ||
 		fail "a line for no attack is not noticed"
 	KNOWN_TO_WIN=
+
+	# A line that printk() has cut, and says again.
+	CONSOLE=$RUN/cut
+	printf 'attack: result %s\n' "a won nothing ok 0: words" "b stopped kp" "b stopped kpkeys ok 0: wor" \
+		"b stopped kpkeys ok 0: words" >"$CONSOLE"
+	[ "$(attack_results | paste -sd,)" = "a won nothing ok 0: words,b stopped kpkeys ok 0: words" ] ||
+		fail "a line that has been cut is taken for a result: $(attack_results)"
 }
 
 selftest_steps() {
