@@ -367,7 +367,7 @@ static int find_shared(void)
 	int pkey, best = -ENOSPC;
 
 	for (pkey = KPKEYS_NR_PKEYS; pkey <= arch_kpkeys_max_key(); pkey++)
-		if (!(keys[pkey].flags & KPKEYS_KEY_EXCLUSIVE) &&
+		if (is_allocated(pkey) && !(keys[pkey].flags & KPKEYS_KEY_EXCLUSIVE) &&
 		    (best < 0 || keys[pkey].nr_users < keys[best].nr_users))
 			best = pkey;
 	return best;

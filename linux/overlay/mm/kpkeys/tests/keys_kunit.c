@@ -840,6 +840,8 @@ static void key_of_mapping_is_not_handed_out(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, alias);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, vunmap_alias, alias), 0);
 	take_keys(test, -1);
+	/* Nor is it shared. */
+	expect_no_key(test, KEY_NAME, 0, -ENOSPC);
 	KUNIT_EXPECT_EQ(test, kpkeys_key_rights(pkey), -EINVAL);
 	KUNIT_EXPECT_EQ(test, access_of(alias), KPKEYS_PERM_NONE);
 
@@ -1355,6 +1357,27 @@ static void rights_survive_signal(struct kunit *test)
 static void wake_helper(void *arg)
 {
 	tell_helper(arg, use_keys);
+}
+
+/* Whoever runs next on the CPU of a thread that sleeps, without an interrupt in between. */
+static void next_thread_has_no_rights(struct kunit *test)
+{
+	int pkey = new_key(test), i;
+	long *page = tagged_page(test, pkey);
+	struct helper *h;
+
+	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
+	h = start_helper(test, raw_smp_processor_id());
+	h->pkey[0] = pkey;
+	h->page[0] = page;
+	KUNIT_EXPECT_EQ(test, kpkeys_key_mk_readwrite(pkey), 0);
+	for (i = 0; i < 10; i++) {
+		run_helper(h, use_keys);
+		expect_helper(test, h, 0, KPKEYS_PERM_NONE);
+		KUNIT_EXPECT_FALSE(test, h->reg_open);
+		EXPECT_RIGHTS(test, pkey, page, KPKEYS_PERM_RW);
+	}
+	set_cpus_allowed_ptr(current, cpu_possible_mask);
 }
 
 /* A thread that preempts this one, on its CPU, and has other rights. */
@@ -2517,6 +2540,7 @@ static struct kunit_case keys_cases[] = {
 	KUNIT_CASE(rights_survive_migration),
 	KUNIT_CASE_SLOW(rights_survive_cpu_hotplug),
 	KUNIT_CASE(rights_survive_signal),
+	KUNIT_CASE(next_thread_has_no_rights),
 	KUNIT_CASE(rights_survive_preemption),
 	KUNIT_CASE(user_mode_has_no_rights),
 	KUNIT_CASE(irq_has_no_rights),
