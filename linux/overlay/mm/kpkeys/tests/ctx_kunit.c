@@ -1,23 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* kpkeys: KUnit tests of the framework. */
 
-#include <kunit/test-bug.h>
 #include <kunit/test.h>
 #include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/interrupt.h>
-#include <linux/kprobes.h>
 #include <linux/kthread.h>
-#include <linux/perf_event.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
 #include <linux/vmalloc.h>
-#if defined(CONFIG_X86_LOCAL_APIC) && !defined(CONFIG_UML)
-#include <asm/apic.h>
-#include <asm/nmi.h>
-#endif
 #include "../kpkeys.h"
 #include "util.h"
 
@@ -618,223 +611,40 @@ static void ipi_runs_in_default_ctx(struct kunit *test)
 	}
 }
 
-#ifdef CONFIG_KPROBES
-static noinline int probed_fn(int val)
-{
-	OPTIMIZER_HIDE_VAR(val);
-	return val;
-}
-
-struct probe {
-	struct kprobe kprobe;
-	struct irq_args args;
-	unsigned int nr;
-};
-
-static int probe_fn(struct kprobe *kprobe, struct pt_regs *regs)
-{
-	struct probe *probe = container_of(kprobe, struct probe, kprobe);
-
-	probe->nr++;
-	check_ctx(&probe->args);
-	return 0;
-}
-
-static noinline void call_probed(struct kunit *test)
+static noinline void raise_in_section(struct kunit *test, const struct test_exception *exception)
 {
 	guard(kpkeys_test)();
-	KUNIT_EXPECT_EQ(test, probed_fn(42), 42);
+	exception->raise(test);
 	KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
 }
 
-/* A breakpoint: a debug exception. */
-static void debug_exception_runs_in_default_ctx(struct kunit *test)
-{
-	struct probe probe = {
-		.kprobe = {
-			.addr = (kprobe_opcode_t *)probed_fn,
-			.pre_handler = probe_fn,
-		},
-		.args = { .page = protected_page(test) },
-	};
-
-	KUNIT_ASSERT_EQ(test, register_kprobe(&probe.kprobe), 0);
-	call_probed(test);
-	unregister_kprobe(&probe.kprobe);
-	KUNIT_EXPECT_EQ(test, probe.nr, 1);
-	/* in_interrupt() differs between architectures here. */
-	probe.args.in_irq = true;
-	expect_irq_args(test, &probe.args);
-}
-#else
-static void debug_exception_runs_in_default_ctx(struct kunit *test)
-{
-	kunit_skip(test, "needs KPROBES");
-}
-#endif
-
-#if IS_ENABLED(CONFIG_KUNIT) && !defined(CONFIG_UML)
-static struct irq_args *warning_args;
-
-/* Asked by whatever reports a warning. */
-static bool in_warning(bool count)
-{
-	if (!warning_args->in_irq)
-		check_ctx(warning_args);
-	/* In thread context, but in an exception. */
-	warning_args->in_irq = true;
-	return true;
-}
-
-static noinline void warn_in_section(struct kunit *test)
-{
-	guard(kpkeys_test)();
-	WARN_ON(true);
-	KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
-}
-
-/* A warning is an exception, too, that some architectures handle before all others. */
-static void warning_runs_in_default_ctx(struct kunit *test)
+static void run_exception(struct kunit *test, const struct test_exception *exception)
 {
 	struct irq_args args = { .page = protected_page(test) };
-	bool (*orig)(bool count) = kunit_hooks.is_suppressed_warning;
 
-	warning_args = &args;
-	kunit_hooks.is_suppressed_warning = in_warning;
-	warn_in_section(test);
-	kunit_hooks.is_suppressed_warning = orig;
+	test_prepare_exception(test, exception, check_ctx, &args);
+	raise_in_section(test, exception);
+	test_finish_exception(test, exception);
+	/* in_interrupt() differs between exceptions, and between architectures. */
+	args.in_irq = true;
 	expect_irq_args(test, &args);
 }
-#else
+
+static void debug_exception_runs_in_default_ctx(struct kunit *test)
+{
+	run_exception(test, &test_breakpoint);
+}
+
+/* Some architectures handle it before all others. */
 static void warning_runs_in_default_ctx(struct kunit *test)
 {
-	kunit_skip(test, "warnings are function calls");
-}
-#endif
-
-#if defined(CONFIG_X86_LOCAL_APIC) && !defined(CONFIG_UML)
-struct nmi {
-	struct irq_args args;
-	bool done;
-	bool in_nmi;
-};
-
-static struct nmi *wanted_nmi;
-
-static int nmi_fn(unsigned int cmd, struct pt_regs *regs)
-{
-	struct nmi *nmi = READ_ONCE(wanted_nmi);
-
-	if (!nmi || nmi->done)
-		return NMI_DONE;
-
-	nmi->in_nmi = in_nmi();
-	check_ctx(&nmi->args);
-	/* Pairs with send_nmi(): the results before the flag. */
-	smp_store_release(&nmi->done, true);
-	return NMI_HANDLED;
+	run_exception(test, &test_warning);
 }
 
-/* Interrupts are disabled: only an NMI arrives. */
-static noinline void send_nmi(struct kunit *test, struct nmi *nmi)
-{
-	int i;
-
-	guard(kpkeys_test)();
-	scoped_guard(irqsave) {
-		WRITE_ONCE(wanted_nmi, nmi);
-		__apic_send_IPI_mask(cpumask_of(smp_processor_id()), NMI_VECTOR);
-		/* Pairs with nmi_fn(). */
-		for (i = 0; i < 20000 && !smp_load_acquire(&nmi->done); i++)
-			udelay(5);
-		WRITE_ONCE(wanted_nmi, NULL);
-	}
-	KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
-}
-
-/* A CPU can send an NMI to itself. */
 static void nmi_runs_in_default_ctx(struct kunit *test)
 {
-	struct nmi nmi = { .args = { .page = protected_page(test) } };
-
-	KUNIT_ASSERT_EQ(test, register_nmi_handler(NMI_LOCAL, nmi_fn, 0, "kpkeys_test"), 0);
-	send_nmi(test, &nmi);
-	unregister_nmi_handler(NMI_LOCAL, "kpkeys_test");
-	KUNIT_EXPECT_TRUE(test, nmi.in_nmi);
-	expect_irq_args(test, &nmi.args);
+	run_exception(test, &test_nmi);
 }
-#elif defined(CONFIG_PERF_EVENTS)
-struct overflow {
-	struct irq_args args;
-	bool wanted;
-	bool done;
-	bool in_nmi;
-};
-
-static void overflow_fn(struct perf_event *event, struct perf_sample_data *data,
-			struct pt_regs *regs)
-{
-	struct overflow *overflow = event->overflow_handler_context;
-
-	if (!READ_ONCE(overflow->wanted) || overflow->done)
-		return;
-
-	overflow->in_nmi = in_nmi();
-	check_ctx(&overflow->args);
-	/* Pairs with wait_for_overflow(): the results before the flag. */
-	smp_store_release(&overflow->done, true);
-}
-
-/* Interrupts are disabled: only an NMI arrives. */
-static noinline void wait_for_overflow(struct kunit *test, struct overflow *overflow)
-{
-	int i;
-
-	guard(kpkeys_test)();
-	scoped_guard(irqsave) {
-		WRITE_ONCE(overflow->wanted, true);
-		/* Pairs with overflow_fn(). */
-		for (i = 0; i < 20000 && !smp_load_acquire(&overflow->done); i++)
-			udelay(5);
-	}
-	KUNIT_EXPECT_EQ(test, test_reg(), kpkeys_ctx_table[KPKEYS_CTX_TEST]);
-}
-
-/* The overflow interrupt of a counter can be an NMI. */
-static void nmi_runs_in_default_ctx(struct kunit *test)
-{
-	struct overflow overflow = { .args = { .page = protected_page(test) } };
-	struct perf_event_attr attr = {
-		.type = PERF_TYPE_HARDWARE,
-		.config = PERF_COUNT_HW_CPU_CYCLES,
-		.size = sizeof(attr),
-		.pinned = 1,
-		.sample_period = 1000000,
-	};
-	struct perf_event *event;
-
-	migrate_disable();
-	event = perf_event_create_kernel_counter(&attr, raw_smp_processor_id(), NULL,
-						 overflow_fn, &overflow);
-	if (IS_ERR(event)) {
-		migrate_enable();
-		kunit_skip(test, "there is no counter of cycles");
-	}
-
-	wait_for_overflow(test, &overflow);
-	perf_event_release_kernel(event);
-	migrate_enable();
-
-	if (!overflow.in_nmi)
-		kunit_skip(test, "there are no NMIs");
-	expect_irq_args(test, &overflow.args);
-}
-#else
-static void nmi_runs_in_default_ctx(struct kunit *test)
-{
-	kunit_skip(test, "needs PERF_EVENTS");
-}
-#endif
 
 static struct kunit_case kpkeys_cases[] = {
 	KUNIT_CASE(default_ctx_at_start),
