@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
+# make test-qemu-series: every Arm target after each of QEMU's patches.
 # make qemu-series: QEMU's patches as mails, a folder for each of the series into which they are sorted: a line
 # "# series NAME" in qemu/patches-*/series begins one, and cover-NAME has its cover letter, subject first.
 
@@ -61,4 +62,64 @@ cmd_qemu_series() {
 		qemu_series_cover "$out/$name/0000-cover-letter.patch" "$name"
 		say "$out/$name: $(find "$out/$name" -name '*.patch' | wc -l) mails"
 	done
+}
+
+# All that a user of Arm can build, by its name in ninja.
+declare -A QEMU_ARM_TARGETS=(
+	[aarch64-softmmu]=qemu-system-aarch64 [arm-softmmu]=qemu-system-arm
+	[aarch64-linux-user]=qemu-aarch64 [aarch64_be-linux-user]=qemu-aarch64_be
+	[arm-linux-user]=qemu-arm [armeb-linux-user]=qemu-armeb)
+
+# qemu_each_commit COMMIT: makes the tree what this commit of $REPO has. Call it with the lock held.
+qemu_each_commit() {
+	local staged=$RUN/qemu-staged
+	rm -rf "$staged" && mkdir "$staged"
+	repo_git archive -o "$RUN/qemu-each.tar" "$1"
+	tar -xf "$RUN/qemu-each.tar" -C "$staged"
+	qemu_touched "$staged" pythondeps.toml
+	sed -i 's/^pycotap/#&/' "$staged/pythondeps.toml"
+	put_staged "$QEMU_BASE" "$staged" "$QEMU_WORK/tree" "$QEMU_WORK/files"
+}
+
+# Without optimisation: it is built and not used.
+qemu_build_arm() {
+	local targets
+	targets=$(IFS=,; echo "${!QEMU_ARM_TARGETS[*]}")
+	[ -f "$QEMU_WORK/build/build.ninja" ] || qemu_run ../tree/configure \
+		"${QEMU_CONFIGURE[@]/aarch64-softmmu/$targets}" -Doptimization=0 || return
+	qemu_run ninja -j"$JOBS" "${QEMU_ARM_TARGETS[@]}"
+}
+
+test_qemu_commit() {
+	local log=$LOG_DIR/qemu-series.log
+	qemu_each_commit "$1"
+	qemu_build_arm >"$log" 2>&1 || fail "$(grep -m1 -E '[Ee]rror:|ERROR:' "$log" || reason "$log") (log: $log)"
+}
+
+cmd_test_qemu_series() {
+	local list files patch
+	cache_init
+	need build qemu
+	lock
+	# The tree and the build folder, before there are patches.
+	qemu_sync each
+	find_meson
+	mkdir -p "$QEMU_WORK/build"
+	mapfile -t list < <(qemu_patches poe)
+	mapfile -t files < <(patched_files "${list[@]}")
+	REPO=$RUN/qemu-each
+	mkdir "$REPO"
+	qemu_touched "$REPO" "${files[@]}"
+	git -C "$REPO" init -q
+	repo_git add -Af
+	repo_git commit -q --allow-empty -m "base: QEMU $(cat "$QEMU_BASE/VERSION")"
+	step "QEMU without patches" test_qemu_commit HEAD
+	for patch in "${list[@]}"; do
+		repo_git am -q --no-3way "$patch" || die "git am refuses ${patch##*/}"
+		step "$(repo_git log -1 --format=%s)" test_qemu_commit HEAD
+	done
+	rm -rf "$QEMU_WORK"
+	unlock
+	say "$PASSED passed, $FAILED failed, $SKIPPED skipped"
+	[ "$FAILED" = 0 ]
 }

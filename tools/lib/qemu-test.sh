@@ -104,31 +104,35 @@ test_qemu_qtests() {
 	cases "$out" || fail "log: $log"
 }
 
-# test_qemu: the steps, which make test has for ARCH=arm64, too.
 # User mode: every Arm target builds, and programs that use protection keys run.
 QEMU_USER_TARGETS=(aarch64-linux-user arm-linux-user aarch64_be-linux-user)
 
+# qemu_build_user DIR: as qemu_build, and runs QEMU's own tests.
+qemu_build_user() {
+	local targets
+	targets=$(IFS=,; echo "${QEMU_USER_TARGETS[*]}")
+	mkdir -p "$1/build"
+	cd "$1/build" || return
+	export PYTHONPATH=$QEMU_PYTHONPATH CCACHE_BASEDIR=$QEMU_WORK CCACHE_NOHASHDIR=1
+	[ -f build.ninja ] || ../../tree/configure "${QEMU_CONFIGURE[@]/aarch64-softmmu/$targets}" || return
+	ninja -j"$JOBS" qemu-aarch64 qemu-arm qemu-aarch64_be test-plugins || return
+	make -k run-tcg-tests-aarch64-linux-user GDB= TIMEOUT=300
+}
+
 test_qemu_user() {
-	local log=$LOG_DIR/qemu-user.log out=$RUN/qemu-user dir targets
+	local log=$LOG_DIR/qemu-user.log out=$RUN/qemu-user
 	lock
 	qemu_sync poe
 	find_meson
-	dir=$QEMU_WORK/user
-	targets=$(IFS=,; echo "${QEMU_USER_TARGETS[*]}")
-	mkdir -p "$dir"
-	{
-		[ -f "$dir/build/build.ninja" ] || (mkdir -p "$dir/build" && cd "$dir/build" && PYTHONPATH=$QEMU_PYTHONPATH \
-			../../tree/configure "${QEMU_CONFIGURE[@]/aarch64-softmmu/$targets}") || return
-		(cd "$dir/build" && PYTHONPATH=$QEMU_PYTHONPATH CCACHE_BASEDIR=$QEMU_WORK CCACHE_NOHASHDIR=1 \
-			ninja -j"$JOBS" qemu-aarch64 qemu-arm qemu-aarch64_be test-plugins) || return
-		(cd "$dir/build" && PYTHONPATH=$QEMU_PYTHONPATH make -k run-tcg-tests-aarch64-linux-user GDB= TIMEOUT=300) || return
-	} >"$log" 2>&1 || fail "$(grep -m1 -E 'Error|error:' "$log" || reason "$log") (log: $log)"
+	(qemu_build_user "$QEMU_WORK/user") >"$log" 2>&1 ||
+		fail "$(grep -m1 -E 'Error|error:' "$log" || reason "$log") (log: $log)"
 	unlock
 	sed -nE 's/^ +TEST +(\S+) on .*/ok user.\1/p' "$log" | sort -u >"$out"
 	grep -q '^ok user.pkey' "$out" || fail "the test of protection keys did not run (log: $log)"
 	cases "$out"
 }
 
+# test_qemu: the steps, which make test has for ARCH=arm64, too.
 test_qemu() {
 	say "# QEMU with FEAT_S1POE"
 	step "QEMU: git am and checkpatch" test_qemu_am
