@@ -7,6 +7,7 @@
  */
 #include "guest.h"
 
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -143,22 +144,48 @@ static void attack(void (*fn)(const char *path), const char *path, const char *r
 	printf("sample: %s: killed by signal %d, reported\n", path + strlen(DIR), WTERMSIG(status));
 }
 
-/* A driver that gives its caller rights to the key, and does not take them away again. */
-static void get_rights(void)
+/* A driver that takes the number of the key from the list of keys. */
+static int call_driver(unsigned long request)
 {
 	struct kpkeys_attack_key key = {};
 	FILE *file = fopen(KEYS, "r");
 	char line[512];
-	int fd;
+	int fd, ret;
 
 	while (file && fgets(line, sizeof(line), file))
 		if (strstr(line, NAME))
 			key.pkey = atoi(line);
 	fd = open("/dev/" KPKEYS_ATTACK_DEVICE, O_RDWR);
-	if (!file || fd < 0 || ioctl(fd, KPKEYS_ATTACK_KEY_OPEN, &key))
+	ret = !file || fd < 0 ? -1 : ioctl(fd, request, &key);
+	if (ret < 0 && errno != EAGAIN)
 		die("no rights to key %d: %s", key.pkey, strerror(errno));
 	fclose(file);
 	close(fd);
+	return ret;
+}
+
+/* It gives its caller rights to the key, and does not take them away again. */
+static void get_rights(void)
+{
+	call_driver(KPKEYS_ATTACK_KEY_OPEN);
+}
+
+/* Whoever has them goes to user mode, and an interrupt hits it there. */
+static void stay_in_user_mode(const char *path)
+{
+	cpu_set_t one;
+	int ret;
+
+	/* The interrupt is that of a timer of this CPU. */
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	if (sched_setaffinity(0, sizeof(one), &one))
+		die("sched_setaffinity: %s", strerror(errno));
+	while ((ret = call_driver(KPKEYS_ATTACK_KEY_IRQ)) < 0)
+		for (volatile unsigned int i = 0; i < 10000000; i++)
+			;
+	if (ret)
+		die("%s: an interrupt from user mode had the rights of the thread", path);
 }
 
 static void access_with_rights(const char *path)
@@ -185,6 +212,11 @@ static void leave_rights(void)
 		die("a thread has lost its rights from one system call to the next, status 0x%x", status);
 	attack(exec_with_rights, DIR "stray_read",
 	       ";BUG: kpkeys: blocked access to protected memory");
+
+	pid = start(stay_in_user_mode, NAME);
+	if (waitpid(pid, &status, 0) != pid || status)
+		die("a thread with rights in user mode: status 0x%x", status);
+	printf("sample: rights end with the program, and interrupts from user mode have none\n");
 }
 
 static void use(int round)

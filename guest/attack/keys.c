@@ -52,12 +52,18 @@ static u64 own_task(void)
 /*
  * Rights are stored as the bits of the register that differ from those of a thread that has
  * none. Each bit of a managed pkey alone, those of the page tables' together, all of them.
- * The right to write is in one of the last bits of a pkey; without that to ordinary memory,
- * the machine would end. So that of the page tables comes first.
+ * Without the right to ordinary memory, or to read page tables, the machine would end. So the
+ * right to write to page tables comes first.
  */
 static unsigned int bits_per_pkey(void)
 {
 	return on_arch("arm64") ? 4 : 2;
+}
+
+/* Of those of a pkey: POE's W, or PKRU's and PKRS's WD. */
+static unsigned int write_bit(void)
+{
+	return on_arch("arm64") ? 2 : 1;
 }
 
 static unsigned int nr_forged(void)
@@ -70,7 +76,7 @@ static u64 forged_rights(unsigned int n)
 	unsigned int bits = bits_per_pkey(), nr = NR_MANAGED * bits;
 
 	if (n < nr)
-		return 1ULL << (2 * bits + nr - 1 - n) % nr;
+		return 1ULL << (bits + write_bit() + nr - n) % nr;
 	return n == nr ? ((1ULL << bits) - 1) << bits : ~0ULL;
 }
 

@@ -20,6 +20,7 @@
 #define pr_fmt(fmt) "kpkeys: attack: " fmt
 
 #include <linux/fs.h>
+#include <linux/hrtimer.h>
 #include <linux/init.h>
 #include <linux/io.h>
 #include <linux/kallsyms.h>
@@ -32,6 +33,8 @@
 #include <linux/sched.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
+
+#include <asm/irq_regs.h>
 
 #if defined(CONFIG_KVM) && defined(CONFIG_ARM64)
 #include <linux/kvm_host.h>
@@ -222,6 +225,58 @@ static long attack_lookup(struct kpkeys_attack_name __user *user)
 	return copy_to_user(user, &name, sizeof(name)) ? -EFAULT : 0;
 }
 
+/* What an interrupt may do that hits a thread with rights in user mode. */
+static struct {
+	struct hrtimer timer;
+	struct task_struct *task;
+	char *page;
+	int result;
+} attack_irq;
+
+static enum hrtimer_restart attack_irq_handler(struct hrtimer *timer)
+{
+	struct pt_regs *regs = get_irq_regs();
+	char c;
+
+	if (!regs || !user_mode(regs) || current != attack_irq.task) {
+		hrtimer_forward_now(timer, ms_to_ktime(1));
+		return HRTIMER_RESTART;
+	}
+	WRITE_ONCE(attack_irq.result, !copy_from_kernel_nofault(&c, attack_irq.page, 1));
+	return HRTIMER_NORESTART;
+}
+
+static long attack_key_irq(int pkey)
+{
+	long err;
+
+	if (attack_irq.page) {
+		if (attack_irq.result < 0)
+			return attack_irq.result;
+		hrtimer_cancel(&attack_irq.timer);
+		err = kpkeys_key_set_memory(KPKEYS_PKEY_DEFAULT, (unsigned long)attack_irq.page, 1);
+		if (!err)
+			free_page((unsigned long)attack_irq.page);
+		attack_irq.page = NULL;
+		return err ?: attack_irq.result;
+	}
+
+	attack_irq.page = (char *)get_zeroed_page(GFP_KERNEL);
+	if (!attack_irq.page)
+		return -ENOMEM;
+	err = kpkeys_key_set_memory(pkey, (unsigned long)attack_irq.page, 1);
+	if (!err)
+		err = kpkeys_key_mk_readwrite(pkey);
+	if (err)
+		return err;
+	attack_irq.task = current;
+	attack_irq.result = -EAGAIN;
+	hrtimer_setup(&attack_irq.timer, attack_irq_handler, CLOCK_MONOTONIC,
+		      HRTIMER_MODE_REL_PINNED_HARD);
+	hrtimer_start(&attack_irq.timer, ms_to_ktime(1), HRTIMER_MODE_REL_PINNED_HARD);
+	return -EAGAIN;
+}
+
 static long attack_key(unsigned int cmd, const struct kpkeys_attack_key __user *user)
 {
 	struct kpkeys_attack_key key;
@@ -234,6 +289,8 @@ static long attack_key(unsigned int cmd, const struct kpkeys_attack_key __user *
 		return kpkeys_key_mk_readwrite(key.pkey);
 	case KPKEYS_ATTACK_KEY_TAG:
 		return kpkeys_key_set_memory(key.pkey, key.addr, key.nr_pages);
+	case KPKEYS_ATTACK_KEY_IRQ:
+		return attack_key_irq(key.pkey);
 	default:
 		return kpkeys_key_free(key.pkey);
 	}
@@ -259,6 +316,7 @@ static long attack_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case KPKEYS_ATTACK_KEY_OPEN:
 	case KPKEYS_ATTACK_KEY_TAG:
 	case KPKEYS_ATTACK_KEY_FREE:
+	case KPKEYS_ATTACK_KEY_IRQ:
 		return attack_key(cmd, user);
 	default:
 		return -ENOTTY;

@@ -95,5 +95,11 @@ struct kpkeys_attack_key {
 #define KPKEYS_ATTACK_KEY_OPEN	_IOW('K', 7, struct kpkeys_attack_key)
 #define KPKEYS_ATTACK_KEY_TAG	_IOW('K', 8, struct kpkeys_attack_key)
 #define KPKEYS_ATTACK_KEY_FREE	_IOW('K', 9, struct kpkeys_attack_key)
+/*
+ * The caller gets rights to the key, and an interrupt that hits it in user mode tries to read a
+ * page that carries it. Fails with EAGAIN until that has happened; then 0 if the page could not
+ * be read, 1 if it could.
+ */
+#define KPKEYS_ATTACK_KEY_IRQ	_IOW('K', 10, struct kpkeys_attack_key)
 
 #endif /* _MISC_KPKEYS_ATTACK_H */
