@@ -42,6 +42,7 @@
 #include <kunit/visibility.h>
 #include <linux/atomic.h>
 #include <linux/cpu.h>
+#include <linux/delay.h>
 #include <linux/export.h>
 #include <linux/hugetlb.h>
 #include <linux/init.h>
@@ -1316,10 +1317,12 @@ void kpkeys_frames_sync(void)
  * struct find_mapping - A search for entries that map frames
  * @pfn: First frame
  * @nr: Number of frames
+ * @linked: The table with the entry that was found is in use
  */
 struct find_mapping {
 	unsigned long pfn;
 	unsigned int nr;
+	bool linked;
 };
 
 static bool overlaps(const struct find_mapping *find, unsigned long pfn, unsigned long nr)
@@ -1389,16 +1392,36 @@ static bool table_maps(const struct find_mapping *find, unsigned long table, int
 
 static bool find_in_table(unsigned long pfn, unsigned int type, void *arg)
 {
+	struct find_mapping *find = arg;
+
 	/* PGD and P4D tables have no leaf entries. */
-	return type >= KPKEYS_FRAME_PTE && type <= KPKEYS_FRAME_PUD &&
-	       table_maps(arg, pfn, type - KPKEYS_FRAME_PTE);
+	if (type < KPKEYS_FRAME_PTE || type > KPKEYS_FRAME_PUD ||
+	    !table_maps(find, pfn, type - KPKEYS_FRAME_PTE))
+		return false;
+	find->linked = kpkeys_frame_links(pfn);
+	return true;
 }
 
+/* How often to look again, a millisecond or more apart. */
+#define MAX_LOOKS	50
+
+/*
+ * Where the linear map goes back to a block, the table that it had still maps the memory until
+ * all TLBs have been flushed, and it is freed.
+ */
 static bool anything_maps(unsigned long first, unsigned int nr)
 {
 	struct find_mapping find = { .pfn = first, .nr = nr };
+	unsigned int i;
 
-	return find_frame(find_in_table, &find);
+	for (i = 0; i < MAX_LOOKS; i++) {
+		if (!find_frame(find_in_table, &find))
+			return false;
+		if (find.linked)
+			break;
+		usleep_range(1000, 2000);
+	}
+	return true;
 }
 
 /**
