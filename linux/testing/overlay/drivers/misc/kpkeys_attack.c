@@ -250,6 +250,10 @@ static long attack_key_irq(int pkey)
 {
 	long err;
 
+	/* Interrupts hit UML itself, while it waits for a process in user mode. */
+	if (IS_ENABLED(CONFIG_UML))
+		return -EOPNOTSUPP;
+
 	if (attack_irq.page) {
 		if (attack_irq.result < 0)
 			return attack_irq.result;
