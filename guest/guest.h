@@ -100,6 +100,20 @@ static inline void die(const char *fmt, ...)
 	_exit(1);
 }
 
+/* The next record of /dev/kmsg, which does not block, as a string; false if there is none. */
+static inline bool next_record(int kmsg, char *record, size_t size)
+{
+	ssize_t len;
+
+	do
+		len = read(kmsg, record, size - 1);
+	while (len < 0 && errno == EPIPE);	/* records were overwritten; go on */
+	if (len <= 0)
+		return false;
+	record[len] = '\0';
+	return true;
+}
+
 static inline void write_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY);

@@ -56,16 +56,9 @@ static int trigger(const char *type)
 static void read_log(int kmsg, bool *reported, bool *xfail, bool *fail)
 {
 	char record[8192];
-	ssize_t len;
 
 	*reported = *xfail = *fail = false;
-	for (;;) {
-		len = read(kmsg, record, sizeof(record) - 1);
-		if (len < 0 && errno == EPIPE)
-			continue; /* records were overwritten; go on */
-		if (len <= 0)
-			return;
-		record[len] = '\0';
+	while (next_record(kmsg, record, sizeof(record))) {
 		if (strstr(record, ";BUG: kpkeys: "))
 			*reported = true;
 		if (strstr(record, "lkdtm: XFAIL"))

@@ -2,8 +2,9 @@
 /*
  * The kernel's sample of a driver with a key of its own (samples/kpkeys): loads the
  * module, keeps a text in its buffer, makes it access the buffer without rights, and
- * with rights of a program that is gone, and unloads it; twice, as all that it took must have been given back. With kpkeys off
- * the module must refuse to be loaded.
+ * with rights of a program that is gone, and unloads it; twice, as all that it took must
+ * have been given back. Interrupts that hit a thread with rights in user mode must not
+ * have them. With kpkeys off the module must refuse to be loaded.
  */
 #include "guest.h"
 
@@ -68,21 +69,15 @@ static bool kernel_said(const char *first, const char *second)
 {
 	const char *wanted = first;
 	char record[8192];
-	ssize_t len;
 
-	for (;;) {
-		len = read(kmsg, record, sizeof(record) - 1);
-		if (len < 0 && errno == EPIPE)
-			continue; /* records were overwritten; go on */
-		if (len <= 0)
-			return false;
-		record[len] = '\0';
+	while (next_record(kmsg, record, sizeof(record))) {
 		if (!strstr(record, wanted))
 			continue;
 		if (wanted == second || !second)
 			return true;
 		wanted = second;
 	}
+	return false;
 }
 
 static void put_text(const char *text)
@@ -157,7 +152,7 @@ static int call_driver(unsigned long request)
 			key.pkey = atoi(line);
 	fd = open("/dev/" KPKEYS_ATTACK_DEVICE, O_RDWR);
 	ret = !file || fd < 0 ? -1 : ioctl(fd, request, &key);
-	if (ret < 0 && errno != EAGAIN && errno != EOPNOTSUPP)
+	if (ret < 0 && errno != EAGAIN && errno != ENXIO)
 		die("no rights to key %d: %s", key.pkey, strerror(errno));
 	err = errno;
 	fclose(file);

@@ -37,22 +37,16 @@ static const char *read_log(void)
 	};
 	const char *said = "nothing";
 	char record[8192];
-	ssize_t len;
 	size_t i;
 
-	for (;;) {
-		len = read(kmsg, record, sizeof(record) - 1);
-		if (len < 0 && errno == EPIPE)
-			continue; /* records were overwritten; go on */
-		if (len <= 0)
-			return said;
-		record[len] = '\0';
+	while (next_record(kmsg, record, sizeof(record))) {
 		if (strstr(record, ";BUG: kpkeys: "))
 			said = "kpkeys";
 		for (i = 0; i < ARRAY_SIZE(oopses) && strcmp(said, "kpkeys"); i++)
 			if (strstr(record, oopses[i]))
 				said = "oops";
 	}
+	return said;
 }
 
 /* Whether another process can do what needs new page tables. */

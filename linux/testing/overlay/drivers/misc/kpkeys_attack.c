@@ -252,7 +252,7 @@ static long attack_key_irq(int pkey)
 
 	/* Interrupts hit UML itself, while it waits for a process in user mode. */
 	if (IS_ENABLED(CONFIG_UML))
-		return -EOPNOTSUPP;
+		return -ENXIO;
 
 	if (attack_irq.page) {
 		if (attack_irq.result < 0)
@@ -271,8 +271,11 @@ static long attack_key_irq(int pkey)
 	err = kpkeys_key_set_memory(pkey, (unsigned long)attack_irq.page, 1);
 	if (!err)
 		err = kpkeys_key_mk_readwrite(pkey);
-	if (err)
+	if (err) {
+		/* The page is leaked: it may carry the key. */
+		attack_irq.page = NULL;
 		return err;
+	}
 	attack_irq.task = current;
 	attack_irq.result = -EAGAIN;
 	hrtimer_setup(&attack_irq.timer, attack_irq_handler, CLOCK_MONOTONIC,

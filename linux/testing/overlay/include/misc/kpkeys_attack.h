@@ -98,7 +98,7 @@ struct kpkeys_attack_key {
 /*
  * The caller gets rights to the key, and an interrupt that hits it in user mode tries to read a
  * page that carries it. Fails with EAGAIN until that has happened; then 0 if the page could not
- * be read, 1 if it could. EOPNOTSUPP where no interrupt hits user mode.
+ * be read, 1 if it could. ENXIO where no interrupt hits user mode.
  */
 #define KPKEYS_ATTACK_KEY_IRQ	_IOW('K', 10, struct kpkeys_attack_key)
 
