@@ -545,11 +545,16 @@ int kpkeys_keys_show(struct seq_file *m)
 /* The image has all memory, and whoever makes it has no rights. */
 static int refuse_hibernation(struct notifier_block *nb, unsigned long action, void *data)
 {
-	if (action != PM_HIBERNATION_PREPARE || !READ_ONCE(allocated))
+	unsigned long in_use = READ_ONCE(allocated);
+	int pkey;
+
+	if (action != PM_HIBERNATION_PREPARE || !in_use)
 		return NOTIFY_DONE;
 
-	pr_warn("no hibernation while drivers have keys: %d (%s)\n", (int)__ffs(allocated),
-		keys[__ffs(allocated)].name);
+	/* It may be freed meanwhile, or be none at all. */
+	pkey = __ffs(in_use);
+	pr_warn("no hibernation while drivers have keys: %d (%s)\n", pkey,
+		kpkeys_key_name(pkey) ?: "unknown");
 	return NOTIFY_BAD;
 }
 

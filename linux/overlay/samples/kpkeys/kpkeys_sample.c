@@ -104,13 +104,14 @@ static const struct file_operations stray_write_fops = {
 /* Pages that carry a key must not be freed: their next owner would fault. */
 static void sample_give_back(void)
 {
+	/* Afterwards everybody can read them. */
+	scoped_guard(kpkeys_key_readwrite, sample_key)
+		memzero_explicit(sample, sizeof(*sample));
 	if (kpkeys_key_set_memory(KPKEYS_PKEY_DEFAULT, (unsigned long)sample, SAMPLE_PAGES) ||
 	    kpkeys_key_free(sample_key)) {
 		pr_err("the buffer cannot be given back: its pages and the key are lost\n");
 		return;
 	}
-	/* Now everybody can read them. */
-	memzero_explicit(sample, sizeof(*sample));
 	free_pages_exact(sample, sizeof(*sample));
 }
 

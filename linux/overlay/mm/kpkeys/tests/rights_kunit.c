@@ -208,8 +208,15 @@ static void other_thread_has_own_rights(struct kunit *test)
 	}
 }
 
+/**
+ * struct child - A process that is started with the rights of the test, and ends
+ * @h: What it does with its key
+ * @work: Called while it ends, if it wants that
+ * @exiting: Nothing of this is used any more
+ */
 struct child {
 	struct helper h;
+	struct callback_head work;
 	struct completion exiting;
 };
 
@@ -222,24 +229,34 @@ static int child_fn(void *arg)
 	do_exit(0);
 }
 
-/* A copy of the thread's task_struct, which has the rights. */
-static void rights_are_not_inherited(struct kunit *test)
+/* Runs a child, which asks for @perm, unless that is negative. */
+static struct child *run_child(struct kunit *test, int (*fn)(void *arg), int pkey, long *page,
+			       int perm)
 {
 	struct child *child = kunit_kzalloc(test, sizeof(*child), GFP_KERNEL);
-	int pkey = new_key(test);
-	long *page = tagged_page(test, pkey);
 	pid_t pid;
 
 	KUNIT_ASSERT_NOT_NULL(test, child);
 	init_completion(&child->exiting);
 	child->h.pkey[0] = pkey;
 	child->h.page[0] = page;
-	child->h.perm[0] = -1;
+	child->h.perm[0] = perm;
 
-	KUNIT_ASSERT_EQ(test, kpkeys_key_mk_readwrite(pkey), 0);
-	pid = user_mode_thread(child_fn, child, SIGCHLD);
+	pid = user_mode_thread(fn, child, SIGCHLD);
 	KUNIT_ASSERT_GT(test, pid, 0);
 	wait_for_completion(&child->exiting);
+	return child;
+}
+
+/* A copy of the thread's task_struct, which has the rights. */
+static void rights_are_not_inherited(struct kunit *test)
+{
+	int pkey = new_key(test);
+	long *page = tagged_page(test, pkey);
+	struct child *child;
+
+	KUNIT_ASSERT_EQ(test, kpkeys_key_mk_readwrite(pkey), 0);
+	child = run_child(test, child_fn, pkey, page, -1);
 	expect_helper(test, &child->h, 0, KPKEYS_PERM_NONE);
 	KUNIT_EXPECT_FALSE(test, child->h.reg_open);
 	EXPECT_RIGHTS(test, pkey, page, KPKEYS_PERM_RW);
@@ -273,16 +290,10 @@ static void rights_end_with_thread(struct kunit *test)
 	EXPECT_RIGHTS(test, pkey, page, KPKEYS_PERM_NONE);
 }
 
-struct exit_child {
-	struct helper h;
-	struct callback_head work;
-	struct completion exiting;
-};
-
 /* Called by a thread that ends. */
 static void exit_work_fn(struct callback_head *work)
 {
-	struct exit_child *child = container_of(work, struct exit_child, work);
+	struct child *child = container_of(work, struct child, work);
 
 	child->h.perm[0] = -1;
 	use_keys(&child->h);
@@ -291,7 +302,7 @@ static void exit_work_fn(struct callback_head *work)
 
 static int exit_child_fn(void *arg)
 {
-	struct exit_child *child = arg;
+	struct child *child = arg;
 
 	use_keys(&child->h);
 	init_task_work(&child->work, exit_work_fn);
@@ -303,20 +314,10 @@ static int exit_child_fn(void *arg)
 /* What it calls while it ends has none of them any more. */
 static void thread_ends_without_rights(struct kunit *test)
 {
-	struct exit_child *child = kunit_kzalloc(test, sizeof(*child), GFP_KERNEL);
 	int pkey = new_key(test);
 	long *page = tagged_page(test, pkey);
-	pid_t pid;
+	struct child *child = run_child(test, exit_child_fn, pkey, page, KPKEYS_PERM_RW);
 
-	KUNIT_ASSERT_NOT_NULL(test, child);
-	init_completion(&child->exiting);
-	child->h.pkey[0] = pkey;
-	child->h.page[0] = page;
-	child->h.perm[0] = KPKEYS_PERM_RW;
-
-	pid = user_mode_thread(exit_child_fn, child, SIGCHLD);
-	KUNIT_ASSERT_GT(test, pid, 0);
-	wait_for_completion(&child->exiting);
 	KUNIT_EXPECT_EQ(test, child->h.perm[0], -1);
 	expect_helper(test, &child->h, 0, KPKEYS_PERM_NONE);
 	KUNIT_EXPECT_FALSE(test, child->h.reg_open);
