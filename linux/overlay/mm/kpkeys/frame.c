@@ -55,6 +55,7 @@
 #include <asm/sections.h>
 #include "frame.h"
 #include "kpkeys.h"
+#include "pool.h"
 
 static_assert(PGTABLE_LEVEL_PTE == KPKEYS_LEVEL_PTE);
 static_assert(PGTABLE_LEVEL_PMD == KPKEYS_LEVEL_PMD);
@@ -1406,8 +1407,9 @@ static bool find_in_table(unsigned long pfn, unsigned int type, void *arg)
 #define MAX_LOOKS	50
 
 /*
- * Where the linear map goes back to a block, the table that it had still maps the memory until
- * all TLBs have been flushed, and it is freed.
+ * A table that nothing links may be free, and still have its entries and its level, as long as
+ * a CPU has it in its cache; or it is about to be freed: where the linear map goes back to a
+ * block, its table maps the memory until all TLBs have been flushed.
  */
 static bool anything_maps(unsigned long first, unsigned int nr)
 {
@@ -1419,7 +1421,9 @@ static bool anything_maps(unsigned long first, unsigned int nr)
 			return false;
 		if (find.linked)
 			break;
-		usleep_range(1000, 2000);
+		if (i)
+			usleep_range(1000, 2000);
+		kpkeys_pool_drain();
 	}
 	return true;
 }

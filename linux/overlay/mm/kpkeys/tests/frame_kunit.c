@@ -11,6 +11,7 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/smp.h>
 #include <linux/vmalloc.h>
 #include <asm/pgalloc.h>
 #include "../pool.h"
@@ -689,6 +690,31 @@ static void mapped_pages_of_others_do_not_enter(struct kunit *test)
 	vfree(vmalloced);
 }
 
+static int free_on_this_cpu(void *table)
+{
+	free_table(table);
+	return 0;
+}
+
+/* A table that was freed with entries in it, and that a CPU keeps, maps nothing. */
+static void memory_of_freed_table_enters(struct kunit *test)
+{
+	struct page *page = ordinary_page(test, 0);
+	unsigned long pfn = page_to_pfn(page);
+	unsigned int cpu;
+
+	for_each_online_cpu(cpu) {
+		pte_t *ptes = alloc_table(test);
+
+		set_pte(ptes, pfn_pte(pfn, PAGE_SHARED));
+		KUNIT_EXPECT_EQ(test, smp_call_on_cpu(cpu, free_on_this_cpu, ptes, false), 0);
+	}
+	KUNIT_EXPECT_EQ(test, kpkeys_frames_enter(pfn, 1), 0);
+	kpkeys_frames_not_entered(pfn, 1);
+	__free_pages(page, 0);
+	KUNIT_EXPECT_EQ(test, take_violations(), 0);
+}
+
 static void protected_memory_does_not_enter(struct kunit *test)
 {
 	void *table = alloc_table(test);
@@ -1022,6 +1048,7 @@ static struct kunit_case frame_cases[] = {
 	KUNIT_CASE(root_in_use_gets_no_other_owner),
 	KUNIT_CASE(mapped_memory_does_not_enter),
 	KUNIT_CASE(mapped_pages_of_others_do_not_enter),
+	KUNIT_CASE(memory_of_freed_table_enters),
 	KUNIT_CASE(protected_memory_does_not_enter),
 	KUNIT_CASE(audit_finds_wrong_types),
 	KUNIT_CASE(audit_looks_at_processes),
