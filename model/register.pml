@@ -153,6 +153,10 @@ inline write_reg_from_memory(saved)
 #if defined(RFC_V5) || defined(RFC_V6) || defined(RFC_V7)
 #define RFC
 #endif
+/* The public series, and this one at first, opened page tables for whole lazy MMU sections. */
+#if defined(RFC) || defined(LAZY_OPENS) || defined(LAZY_TRUSTS_COUNT) || defined(RESUME_REOPENS)
+#define LAZY_SECTIONS_OPEN
+#endif
 
 /*
  * Sections
@@ -210,6 +214,7 @@ inline setter()
 	setters[t]--
 }
 
+#ifdef LAZY_SECTIONS_OPEN
 /* lazy_mmu_mode_enable(): memory may say what it likes, it only decides how fast setters are. */
 inline lazy_enable()
 {
@@ -258,6 +263,32 @@ inline lazy_resume()
 	fi
 #endif
 }
+
+#define section_begin	lazy_enable()
+#define section_end	lazy_disable()
+#else
+/* kpkeys_in_context(), around more code than a setter's. Guards do not nest: the end is the default context. */
+inline section_begin_()
+{
+	if
+	:: reg[cpu] == CLOSED -> reg[cpu] = OPEN
+	:: reg[cpu] == OPEN
+	fi
+}
+#define section_begin	section_begin_()
+#define section_end	reg[cpu] = CLOSED
+
+/*
+ * A lazy MMU section is no section of the register. Its setters note what they are to write;
+ * this writes it. What has been noted is in memory: the setters look at it again.
+ */
+inline lazy_flush(mask)
+{
+	masked[me] = IRQS;
+	setter();
+	masked[me] = mask
+}
+#endif
 
 /*
  * Context switch
@@ -472,7 +503,7 @@ proctype exception() provided (runs[cpu] == t && (top[t] == level || top[t] == l
 		:: kind == fault
 #else
 		:: kind == fault -> setter()
-		:: kind == fault && level == 1 -> lazy_enable(); setter(); lazy_disable()
+		:: kind == fault && level == 1 -> section_begin; setter(); section_end
 #endif
 		:: kind == fault && level == 1 && (can_sleep || (can_be_preempted && preemptible_in_handler)) ->
 			context_switch(NOTHING)
@@ -525,22 +556,42 @@ proctype exception() provided (runs[cpu] == t && (top[t] == level || top[t] == l
  * Threads: user mode and system calls for ever.
  */
 
-inline lazy_section()
+inline long_section()
 {
-	lazy_enable();
+	section_begin;
 	do
 	:: setter()
-	:: lazy_enable(); lazy_disable()
+	:: section_begin; section_end
+#ifdef LAZY_SECTIONS_OPEN
 	:: lazy_pause(); P4(reg[cpu] == CLOSED); lazy_resume()
+#endif
+#ifdef LAZY_OPENS
+	:: other_code()				/* what the section is made of, but for setters */
+#endif
 #ifndef RFC
 	:: softirq()				/* local_bh_enable() */
 #endif
 	:: context_switch(NOTHING)		/* sleeps, or preempt_enable() */
 	:: break
 	od;
-	lazy_disable();
+	section_end;
 	P4(reg[cpu] == CLOSED)
 }
+
+#ifndef LAZY_SECTIONS_OPEN
+inline lazy_section()
+{
+	do
+	:: other_code()
+	:: setter()				/* what cannot wait */
+	:: lazy_flush(NOTHING)			/* a TLB flush, or the end of an inner section */
+	:: softirq()
+	:: lazy_flush(NOTHING); context_switch(NOTHING)
+	:: break
+	od;
+	lazy_flush(NOTHING)
+}
+#endif
 
 proctype thread() provided (runs[cpu] == t && top[t] == 0)
 {
@@ -554,8 +605,12 @@ proctype thread() provided (runs[cpu] == t && top[t] == 0)
 		};
 		if
 		:: setter()
-		:: lazy_section()
+		:: long_section()
+#ifdef LAZY_SECTIONS_OPEN
 		:: lazy_pause(); lazy_resume()	/* such code need not be in a section */
+#else
+		:: lazy_section()
+#endif
 		fi;
 		other_code();
 		masked[me] = USER
@@ -581,9 +636,9 @@ proctype other_thread() provided (runs[cpu] == t)
 {
 	do
 	:: other_code();
-	   lazy_enable();
+	   section_begin;
 	   context_switch(NOTHING);
-	   lazy_disable()
+	   section_end
 	od
 }
 

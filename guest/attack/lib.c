@@ -96,6 +96,16 @@ void kernel_write(u64 addr, u64 value)
 }
 
 /* Half a word: others may change the other half meanwhile. */
+/* By code that runs in a lazy MMU section */
+void kernel_write_lazily(u64 addr, u64 value)
+{
+	struct kpkeys_attack_word word = { .addr = addr, .value = value };
+
+	__atomic_add_fetch(&shared->nr_writes, 1, __ATOMIC_RELAXED);
+	if (ioctl(device, KPKEYS_ATTACK_WRITE_LAZY, &word))
+		die("cannot write kernel memory: %s", strerror(errno));
+}
+
 void kernel_write32(u64 addr, uint32_t value)
 {
 	struct kpkeys_attack_word word = { .addr = addr, .value = value };

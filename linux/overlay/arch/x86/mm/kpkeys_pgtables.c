@@ -13,31 +13,39 @@
 #include <asm/kpkeys_pgtables.h>
 #include <asm/pti.h>
 
-static bool maps_ordinary_memory(const pte_t *ptep, pte_t pte)
-{
-	return !(pte_val(pte) & _PAGE_PRESENT) || kpkeys_leaf_is_ordinary(ptep, pte_pfn(pte));
-}
-
 /*
- * What does not map ordinary memory by a PTE table. Code for large pages writes entries
- * of all levels as PTEs: the type of the table tells what they are.
+ * Code for large pages writes entries of all levels as PTEs: the type of the table tells
+ * what they are. 0 if the level is that of PTEs, or none.
  */
-static noinline void set_pte_unlikely(pte_t *ptep, pte_t pte)
+static int level_above_pte(const void *entryp)
 {
-	unsigned int type = kpkeys_frame_type(arch_kpkeys_entry_pfn(ptep));
+	unsigned int type = kpkeys_frame_type(arch_kpkeys_entry_pfn(entryp));
 
-	if (type == KPKEYS_FRAME_PMD || type == KPKEYS_FRAME_PUD)
-		kpkeys_xchg_entry(ptep, type - KPKEYS_FRAME_PTE, pte_val(pte));
-	else if (kpkeys_leaf_allowed(ptep, pte_val(pte), pte_pfn(pte), 1))
-		WRITE_ONCE(*ptep, pte);
+	return type == KPKEYS_FRAME_PMD || type == KPKEYS_FRAME_PUD ? type - KPKEYS_FRAME_PTE : 0;
 }
 
-static __always_inline void set_pte_open(pte_t *ptep, pte_t pte)
+/**
+ * x86_kpkeys_set_unlikely() - arch_kpkeys_write_pte(), the unlikely cases
+ * @entryp: The entry
+ * @val: Its value
+ *
+ * Context: Any, in a section.
+ * Return: false, and a violation, if it must not be written
+ */
+bool x86_kpkeys_set_unlikely(void *entryp, u64 val)
 {
-	if (likely(maps_ordinary_memory(ptep, pte)))
-		WRITE_ONCE(*ptep, pte);
-	else
-		set_pte_unlikely(ptep, pte);
+	int level = level_above_pte(entryp);
+
+	if (level) {
+		kpkeys_xchg_entry(entryp, level, val);
+		return true;
+	}
+	if (val & _PAGE_PRESENT ? !kpkeys_leaf_allowed(entryp, val, pte_pfn(__pte(val)), 1) :
+				  !kpkeys_check_pte_table(entryp, 1))
+		return false;
+
+	WRITE_ONCE(*(u64 *)entryp, val);
+	return true;
 }
 
 /**
@@ -49,57 +57,89 @@ static __always_inline void set_pte_open(pte_t *ptep, pte_t pte)
  */
 void x86_kpkeys_set_pte(pte_t *ptep, pte_t pte)
 {
-	kpkeys_pgtables_write(set_pte_open(ptep, pte));
+	kpkeys_lazy_flush_entry(ptep);
+	kpkeys_pgtables_write(arch_kpkeys_write_pte(ptep, pte_val(pte)));
 }
 EXPORT_SYMBOL_GPL(x86_kpkeys_set_pte);
 
-static __always_inline void set_ptes_open(pte_t *ptep, pte_t pte, unsigned int nr)
+/* All of them, or none. */
+static void set_ptes_open(pte_t *ptep, pte_t pte, unsigned int nr)
 {
-	if (nr == 1) {
-		set_pte_open(ptep, pte);
-		return;
-	}
-
-	/* All of them, or none. */
-	if ((pte_val(pte) & _PAGE_PRESENT) &&
-	    !kpkeys_leaf_allowed(ptep, pte_val(pte), pte_pfn(pte), nr))
+	if (pte_val(pte) & _PAGE_PRESENT ?
+	    !kpkeys_leaf_allowed(ptep, pte_val(pte), pte_pfn(pte), nr) :
+	    !kpkeys_table_allowed(ptep, nr))
 		return;
 
-	for (;;) {
+	for (; nr; nr--, ptep++, pte = pte_next_pfn(pte))
 		WRITE_ONCE(*ptep, pte);
-		if (--nr == 0)
-			break;
-		ptep++;
-		pte = pte_next_pfn(pte);
-	}
 }
 
 /**
  * x86_kpkeys_set_ptes() - Write PTEs that map consecutive pages
+ * @mm: The mm that they belong to
+ * @addr: The first address that they map
  * @ptep: The first entry
  * @pte: Its value
  * @nr: Number of entries
  *
  * Context: Any.
  */
-void x86_kpkeys_set_ptes(pte_t *ptep, pte_t pte, unsigned int nr)
+void x86_kpkeys_set_ptes(struct mm_struct *mm, unsigned long addr, pte_t *ptep,
+			 pte_t pte, unsigned int nr)
 {
-	kpkeys_pgtables_write(set_ptes_open(ptep, pte, nr));
+	while (kpkeys_lazy_set(mm, addr, ptep, pte_val(pte))) {
+		if (--nr == 0)
+			return;
+		ptep++;
+		addr += PAGE_SIZE;
+		pte = pte_next_pfn(pte);
+	}
+
+	if (nr == 1)
+		kpkeys_pgtables_write(arch_kpkeys_write_pte(ptep, pte_val(pte)));
+	else
+		kpkeys_pgtables_write(set_ptes_open(ptep, pte, nr));
 }
 EXPORT_SYMBOL_GPL(x86_kpkeys_set_ptes);
 
+static noinline pte_t clear_unlikely(pte_t *ptep)
+{
+	int level = level_above_pte(ptep);
+
+	if (level)
+		return native_make_pte(kpkeys_xchg_entry(ptep, level, 0));
+	if (!kpkeys_check_pte_table(ptep, 1))
+		return READ_ONCE(*ptep);
+	return native_make_pte(xchg(&ptep->pte, 0));
+}
+
+static __always_inline pte_t clear_open(pte_t *ptep)
+{
+	if (unlikely(!kpkeys_in_pte_table(ptep)))
+		return clear_unlikely(ptep);
+	return native_make_pte(xchg(&ptep->pte, 0));
+}
+
 /**
  * x86_kpkeys_ptep_get_and_clear() - Clear a PTE
+ * @mm: The mm that it belongs to, NULL if that is not known
+ * @addr: The address that it maps
  * @ptep: The entry
+ * @full: Nobody uses the mm any more
  *
  * Context: Any.
  * Return: its value before
  */
-pte_t x86_kpkeys_ptep_get_and_clear(pte_t *ptep)
+pte_t x86_kpkeys_ptep_get_and_clear(struct mm_struct *mm, unsigned long addr,
+				    pte_t *ptep, bool full)
 {
 	pte_t pte;
+	u64 val;
 
-	kpkeys_pgtables_write(pte = native_make_pte(xchg(&ptep->pte, 0)));
+	if (kpkeys_lazy_get_and_clear(mm, addr, ptep, full, &val))
+		return native_make_pte(val);
+
+	kpkeys_pgtables_write(pte = clear_open(ptep));
 	return pte;
 }
 EXPORT_SYMBOL_GPL(x86_kpkeys_ptep_get_and_clear);
@@ -108,8 +148,9 @@ static __always_inline bool try_set_pte(pte_t *ptep, pte_t pte)
 {
 	pteval_t old = 0;
 
-	if ((pte_val(pte) & _PAGE_PRESENT) &&
-	    !kpkeys_leaf_allowed(ptep, pte_val(pte), pte_pfn(pte), 1))
+	if (pte_val(pte) & _PAGE_PRESENT ?
+	    !kpkeys_leaf_allowed(ptep, pte_val(pte), pte_pfn(pte), 1) :
+	    !kpkeys_table_allowed(ptep, 1))
 		return false;
 	return try_cmpxchg(&ptep->pte, &old, pte_val(pte));
 }
@@ -126,30 +167,56 @@ bool x86_kpkeys_ptep_try_set(pte_t *ptep, pte_t pte)
 {
 	bool done;
 
+	kpkeys_lazy_flush_entry(ptep);
 	kpkeys_pgtables_write(done = try_set_pte(ptep, pte));
 	return done;
 }
 EXPORT_SYMBOL_GPL(x86_kpkeys_ptep_try_set);
 
-static __always_inline void set_wrprotect(pte_t *ptep)
+/**
+ * arch_kpkeys_wrprotect_pte() - Make an entry of an open page table read-only
+ * @entryp: The entry, which maps memory, of any level
+ *
+ * Context: Any, in a section.
+ */
+void arch_kpkeys_wrprotect_pte(void *entryp)
 {
-	pte_t old = READ_ONCE(*ptep);
+	pteval_t *p = entryp, old = READ_ONCE(*p);
+
+	if (!kpkeys_table_allowed(entryp, 1))
+		return;
 
 	do {
-	} while (!try_cmpxchg(&ptep->pte, &old.pte, pte_val(pte_wrprotect(old))));
+	} while (!try_cmpxchg(p, &old, pte_val(pte_wrprotect(__pte(old)))));
 }
 
 /**
  * x86_kpkeys_set_wrprotect() - Make an entry read-only
- * @ptep: The entry, which maps memory, of any level
+ * @entryp: The entry, which maps memory, of any level
  *
  * Context: Any.
  */
-void x86_kpkeys_set_wrprotect(pte_t *ptep)
+void x86_kpkeys_set_wrprotect(void *entryp)
 {
-	kpkeys_pgtables_write(set_wrprotect(ptep));
+	kpkeys_pgtables_write(arch_kpkeys_wrprotect_pte(entryp));
 }
 EXPORT_SYMBOL_GPL(x86_kpkeys_set_wrprotect);
+
+/**
+ * x86_kpkeys_ptep_set_wrprotect() - Make a PTE read-only
+ * @mm: The mm that it belongs to
+ * @addr: The address that it maps
+ * @ptep: The entry
+ *
+ * Context: Any.
+ */
+void x86_kpkeys_ptep_set_wrprotect(struct mm_struct *mm, unsigned long addr,
+				   pte_t *ptep)
+{
+	if (!kpkeys_lazy_wrprotect(mm, addr, ptep))
+		x86_kpkeys_set_wrprotect(ptep);
+}
+EXPORT_SYMBOL_GPL(x86_kpkeys_ptep_set_wrprotect);
 
 /*
  * The top level

@@ -369,6 +369,31 @@ static void setters_write_tables_of_their_level(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, take_violations(), 0);
 }
 
+/* What maps nothing, or takes something away, is not written anywhere either. */
+static void setters_clear_page_tables_only(struct kunit *test)
+{
+	static const unsigned int types[] = { KPKEYS_FRAME_FREE, KPKEYS_FRAME_META };
+	void *page = alloc_table(test);
+	pte_t *pte = page;
+	unsigned int i;
+
+	scoped_guard(test_pgtables)
+		memset(page, 0x5a, PAGE_SIZE);
+	test_provoke_violations(test);
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
+		kpkeys_frame_test_set(pfn_of(page), types[i]);
+		set_pte(pte, __pte(0));
+		pte_clear(&init_mm, 0, pte + 1);
+		ptep_get_and_clear(&init_mm, 0, pte + 2);
+		ptep_set_wrprotect(&init_mm, 0, pte + 3);
+		set_ptes(&init_mm, 0, pte + 4, __pte(0), 4);
+		kpkeys_frame_test_set(pfn_of(page), KPKEYS_FRAME_PTP);
+		KUNIT_EXPECT_EQ(test, take_violations(), 5);
+		KUNIT_EXPECT_NULL(test, memchr_inv(page, 0x5a, PAGE_SIZE));
+	}
+	free_table(page);
+}
+
 /* As hibernation and kexec make them. */
 static void tables_in_ordinary_memory(struct kunit *test)
 {
@@ -1034,6 +1059,7 @@ static struct kunit_case frame_cases[] = {
 	KUNIT_CASE(table_is_linked_once),
 	KUNIT_CASE(only_tables_of_the_level_below_are_linked),
 	KUNIT_CASE(setters_write_tables_of_their_level),
+	KUNIT_CASE(setters_clear_page_tables_only),
 	KUNIT_CASE(tables_in_ordinary_memory),
 	KUNIT_CASE(pte_maps_ordinary_memory_only),
 	KUNIT_CASE(image_is_mapped_readonly),

@@ -59,7 +59,9 @@ static const struct {
 	MEMBER(task_struct, mm),
 	MEMBER(task_struct, stack),
 	MEMBER(task_struct, thread),
+#ifdef CONFIG_ARCH_HAS_LAZY_MMU_MODE
 	MEMBER(task_struct, lazy_mmu_state),
+#endif
 #ifdef CONFIG_KPKEYS_KEYS
 	MEMBER(task_struct, kpkeys.rights),
 	MEMBER(task_struct, kpkeys.nr),
@@ -73,7 +75,6 @@ static const struct {
 #ifdef CONFIG_UML
 	MEMBER(mm_struct, context.sync_tlb_range_from),
 	MEMBER(mm_struct, context.sync_tlb_range_to),
-	MEMBER(mm_struct, context.sync_tlb_lock),
 #endif
 	MEMBER(vm_area_struct, vm_page_prot),
 	MEMBER(vm_area_struct, vm_file),
@@ -140,7 +141,11 @@ static long attack_read(struct kpkeys_attack_word __user *user)
 	return copy_to_user(user, &word, sizeof(word)) ? -EFAULT : 0;
 }
 
-static long attack_write(const struct kpkeys_attack_word __user *user)
+/*
+ * The write of a bug is code that follows a pointer. In a lazy MMU section such code runs, too:
+ * it changes the counters of the folios that pages claim to be part of.
+ */
+static long attack_write(const struct kpkeys_attack_word __user *user, bool lazy)
 {
 	struct kpkeys_attack_word word;
 
@@ -149,7 +154,11 @@ static long attack_write(const struct kpkeys_attack_word __user *user)
 	if (!IS_ALIGNED(word.addr, sizeof(u64)))
 		return -EINVAL;
 
+	if (lazy)
+		lazy_mmu_mode_enable();
 	WRITE_ONCE(*(u64 *)(uintptr_t)word.addr, word.value);
+	if (lazy)
+		lazy_mmu_mode_disable();
 
 	return 0;
 }
@@ -311,7 +320,9 @@ static long attack_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case KPKEYS_ATTACK_READ:
 		return attack_read(user);
 	case KPKEYS_ATTACK_WRITE:
-		return attack_write(user);
+		return attack_write(user, false);
+	case KPKEYS_ATTACK_WRITE_LAZY:
+		return attack_write(user, true);
 	case KPKEYS_ATTACK_WRITE32:
 		return attack_write32(user);
 	case KPKEYS_ATTACK_LEAK:

@@ -101,5 +101,7 @@ struct kpkeys_attack_key {
  * be read, 1 if it could. ENXIO where no interrupt hits user mode.
  */
 #define KPKEYS_ATTACK_KEY_IRQ	_IOW('K', 10, struct kpkeys_attack_key)
+/* KPKEYS_ATTACK_WRITE, in a lazy MMU section */
+#define KPKEYS_ATTACK_WRITE_LAZY	_IOW('K', 11, struct kpkeys_attack_word)
 
 #endif /* _MISC_KPKEYS_ATTACK_H */
