@@ -95,7 +95,6 @@ void kernel_write(u64 addr, u64 value)
 	restore(addr, value);
 }
 
-/* Half a word: others may change the other half meanwhile. */
 /* By code that runs in a lazy MMU section */
 void kernel_write_lazily(u64 addr, u64 value)
 {
@@ -106,6 +105,7 @@ void kernel_write_lazily(u64 addr, u64 value)
 		die("cannot write kernel memory: %s", strerror(errno));
 }
 
+/* Half a word: others may change the other half meanwhile. */
 void kernel_write32(u64 addr, uint32_t value)
 {
 	struct kpkeys_attack_word word = { .addr = addr, .value = value };

@@ -190,11 +190,6 @@ static __always_inline void kpkeys_lazy_mmu_leave(void)
 
 #else /* !CONFIG_KPKEYS_LAZY_MMU */
 
-static inline bool kpkeys_lazy_active(void)
-{
-	return false;
-}
-
 static inline bool kpkeys_lazy_set(struct mm_struct *mm, unsigned long addr,
 				   void *entryp, u64 val)
 {

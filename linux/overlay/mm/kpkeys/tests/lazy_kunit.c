@@ -174,25 +174,6 @@ static void last_change_counts(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, wrong, 0);
 }
 
-static unsigned int clear_in_section(const struct page_entry *e, bool shared)
-{
-	unsigned int wrong = 0;
-	pte_t pte;
-
-	guard(preempt)();
-
-	lazy_mmu_mode_enable();
-	set(e, e->new);
-	pte = ptep_get_and_clear(current->mm, e->addr, e->ptep);
-	EXPECT_LATER(wrong, pte_same(pte, e->new));
-	EXPECT_LATER(wrong, pte_none(ptep_get(e->ptep)));
-	EXPECT_LATER(wrong, pte_none(READ_ONCE(*e->ptep)) == shared);
-	lazy_mmu_mode_disable();
-	EXPECT_LATER(wrong, pte_none(READ_ONCE(*e->ptep)));
-	set(e, e->old);
-	return wrong;
-}
-
 /* Who disables bottom halves is still the thread that has noted. */
 static void section_goes_on_without_bh(struct kunit *test)
 {
@@ -211,6 +192,25 @@ static void section_goes_on_without_bh(struct kunit *test)
 		EXPECT_LATER(wrong, is_written(&e, e.old));
 	}
 	KUNIT_EXPECT_EQ(test, wrong, 0);
+}
+
+static unsigned int clear_in_section(const struct page_entry *e, bool shared)
+{
+	unsigned int wrong = 0;
+	pte_t pte;
+
+	guard(preempt)();
+
+	lazy_mmu_mode_enable();
+	set(e, e->new);
+	pte = ptep_get_and_clear(current->mm, e->addr, e->ptep);
+	EXPECT_LATER(wrong, pte_same(pte, e->new));
+	EXPECT_LATER(wrong, pte_none(ptep_get(e->ptep)));
+	EXPECT_LATER(wrong, pte_none(READ_ONCE(*e->ptep)) == shared);
+	lazy_mmu_mode_disable();
+	EXPECT_LATER(wrong, pte_none(READ_ONCE(*e->ptep)));
+	set(e, e->old);
+	return wrong;
 }
 
 /* What returns the value of an entry that others use has to change it at once. */
@@ -444,7 +444,7 @@ static struct kpkeys_lazy_window *note(const struct page_entry *e)
 	return NULL;
 }
 
-/* Notes for all entries of a page, of a value that maps nothing; of one that maps memory; none. */
+/* Forges notes of a value for all entries of a page. Returns the number of violations. */
 static unsigned long write_note(const struct page_entry *e, unsigned long base, u64 val)
 {
 	struct kpkeys_lazy_window *w;
