@@ -277,6 +277,11 @@ void *__kpkeys_loaded_root(const struct mm_struct *mm);
 
 #else /* !CONFIG_KPKEYS_HARDENED_PGTABLES */
 
+static __always_inline bool kpkeys_table_allowed(const void *entryp, unsigned long nr)
+{
+	return true;
+}
+
 static __always_inline bool kpkeys_leaf_allowed(const void *entryp, u64 entry,
 						unsigned long pfn, unsigned long nr)
 {
