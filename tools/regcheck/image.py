@@ -237,6 +237,9 @@ class Image:
         for replaced in self.instead.get(key, ()):
             keys += self.before(replaced)
         if not keys and not self.is_entry(key):
+            # Nothing jumps to padding between two blocks.
+            if key[1] not in self.patched and self.arch.is_padding(self.code[key]):
+                return []
             keys = self.indirect.get(base_name(self.code[key].func), [])
         return keys
 

@@ -28,7 +28,7 @@ class Paths:
         self.next = collections.defaultdict(list)   # key -> keys that it can lead to, in the function
         for key, insn in image.code.items():
             for prev in image.before(key):
-                if self.leads(prev, key, insn):
+                if base_name(image.code[prev].func) == base_name(insn.func):
                     self.next[prev].append(key)
 
         # What values decide: where indirect calls and jumps lead to, and branches.
@@ -49,14 +49,6 @@ class Paths:
         self.values = flow.values(wanted)
         self.branches = {key: self.key_of(key) for key in image.code}
         self.known = self.known_keys()
-
-    def leads(self, prev, key, insn):
-        """Whether @prev leads to @key in the same function."""
-        if base_name(self.image.code[prev].func) != base_name(insn.func):
-            return False
-        # Nothing jumps to padding between two blocks.
-        return not (self.arch.indirect(self.image.code[prev]) and self.arch.is_padding(insn) and
-                    key[1] not in self.image.patched)
 
     # Branches
 
