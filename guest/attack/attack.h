@@ -61,6 +61,7 @@ u64 kernel_read(u64 addr);
 void kernel_write(u64 addr, u64 value);
 void kernel_write32(u64 addr, uint32_t value);
 void kernel_write_lazily(u64 addr, u64 value);
+void call_setter(u64 slot, u64 value, u64 addr, unsigned int level);
 void write_word(const struct kpkeys_attack_word *word);
 void restore(u64 addr, u64 value);
 int not_possible(const char *why);

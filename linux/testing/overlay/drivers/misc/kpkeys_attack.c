@@ -12,7 +12,8 @@
  *
  * It also is what a driver with a key of its own is, if an attacker has changed the
  * number of the key and the address of its memory: it calls what drivers call, and
- * looks at nothing.
+ * looks at nothing. And it is code that changes the kernel's own page tables, as
+ * set_memory() does, if an attacker has changed what it was going to write, and where.
  *
  * There is a secret to steal, too: a random text in a page of its own, mapped
  * into no process. The kernel only says whether a guess is right.
@@ -35,13 +36,10 @@
 #include <linux/uaccess.h>
 
 #include <asm/irq_regs.h>
+#include <asm/tlbflush.h>
 
 #if defined(CONFIG_KVM) && defined(CONFIG_ARM64)
 #include <linux/kvm_host.h>
-#endif
-
-#if defined(CONFIG_X86_64) && !defined(CONFIG_UML)
-#include <asm/tlbflush.h>
 #endif
 
 #include <misc/kpkeys_attack.h>
@@ -312,6 +310,28 @@ static long attack_key(unsigned int cmd, const struct kpkeys_attack_key __user *
 	}
 }
 
+static long attack_set_entry(const struct kpkeys_attack_entry __user *user)
+{
+	struct kpkeys_attack_entry entry;
+
+	if (copy_from_user(&entry, user, sizeof(entry)))
+		return -EFAULT;
+
+	switch (entry.level) {
+	case 1:
+		set_pte_at(&init_mm, entry.addr, (pte_t *)(uintptr_t)entry.slot,
+			   __pte(entry.value));
+		flush_tlb_kernel_range(entry.addr, entry.addr + PAGE_SIZE);
+		return 0;
+	case 2:
+		set_pmd((pmd_t *)(uintptr_t)entry.slot, __pmd(entry.value));
+		flush_tlb_kernel_range(entry.addr, entry.addr + PMD_SIZE);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
 static long attack_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	void __user *user = (void __user *)arg;
@@ -336,6 +356,8 @@ static long attack_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case KPKEYS_ATTACK_KEY_FREE:
 	case KPKEYS_ATTACK_KEY_IRQ:
 		return attack_key(cmd, user);
+	case KPKEYS_ATTACK_SET_ENTRY:
+		return attack_set_entry(user);
 	default:
 		return -ENOTTY;
 	}

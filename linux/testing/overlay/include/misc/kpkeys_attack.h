@@ -82,6 +82,20 @@ struct kpkeys_attack_key {
 	__u64 addr;
 };
 
+/**
+ * struct kpkeys_attack_entry - arguments of a setter of the kernel's page tables
+ * @slot: kernel virtual address of the entry
+ * @value: what it is to be
+ * @addr: the address that it is for
+ * @level: 1 for a PTE, 2 for a PMD entry
+ */
+struct kpkeys_attack_entry {
+	__u64 slot;
+	__u64 value;
+	__u64 addr;
+	__u64 level;
+};
+
 #define KPKEYS_ATTACK_READ	_IOWR('K', 1, struct kpkeys_attack_word)
 #define KPKEYS_ATTACK_WRITE	_IOW('K', 2, struct kpkeys_attack_word)
 #define KPKEYS_ATTACK_LEAK	_IOWR('K', 3, struct kpkeys_attack_leak)
@@ -103,5 +117,7 @@ struct kpkeys_attack_key {
 #define KPKEYS_ATTACK_KEY_IRQ	_IOW('K', 10, struct kpkeys_attack_key)
 /* KPKEYS_ATTACK_WRITE, in a lazy MMU section */
 #define KPKEYS_ATTACK_WRITE_LAZY	_IOW('K', 11, struct kpkeys_attack_word)
+/* A setter is called, and TLBs are flushed. */
+#define KPKEYS_ATTACK_SET_ENTRY	_IOW('K', 12, struct kpkeys_attack_entry)
 
 #endif /* _MISC_KPKEYS_ATTACK_H */
