@@ -42,6 +42,9 @@ cache_init() {
 	exec {RUN_FD}>"$RUN/alive"
 	flock "$RUN_FD"
 	export CCACHE_DIR=$KPKEYS_CACHE/ccache
+	# What a file includes is known from the compiler; the preprocessor need not run first, which costs
+	# as much as a third of a build.
+	export CCACHE_DEPEND=1
 	! cache_is_ours || cache_age
 }
 

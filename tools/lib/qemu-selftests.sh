@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # Linux's own self-tests of protection keys, and of what shares registers, signal frames and page
 # tables with them, under an unmodified arm64 kernel in a given QEMU: the check of FEAT_S1POE that
-# owes nothing to this project.
+# owes nothing to this project. The kernel is Debian's; where that cannot be had, one is built.
 #
 #   poe_build                             kernel, programs and initramfs; sets POE_IMAGE
 #   poe_boot QEMU NAME LIMIT [PARAMS]     boots them; sets CONSOLE, or says why not in WHY
@@ -18,7 +18,7 @@ POE_CONFIG=$TOP/linux/config/arm64-poe-tests.config
 # Two CPUs, as a change of overlays or of a key must reach the other one, too. Of pauth the fast variant, if asked for: POE_CPU=max,pauth-impdef=on.
 : "${POE_CPU:=max}"
 : "${POE_MACHINE:=virt,gic-version=3}"
-POE_PARAMS="console=ttyAMA0 earlycon panic=-1 hugepages=40"
+POE_PARAMS="console=ttyAMA0 earlycon panic=-1 hugepages=40 printk.time=0"
 # Lines that a complete build prints, for the progress display.
 POE_STEPS=1100
 
@@ -48,14 +48,34 @@ poe_configure() {
 	echo "$stamp" >"$OUT_DIR/config.stamp"
 }
 
+# poe_debian DIR: Debian's kernel for virtual machines, to DIR/vmlinuz.
+poe_debian() {
+	# shellcheck disable=SC2034 # for private_apt
+	local APT_ARCH=arm64
+	debian_download "?name(^linux-binary-$KERNEL_SERIES\\..*-cloud-arm64\$)" "$1" &&
+		dpkg-deb --fsys-tarfile "$1"/linux-binary-*.deb | tar -xO --wildcards './usr/lib/modules/*/vmlinuz' >"$1/vmlinuz"
+}
+
+# poe_kernel: sets POE_KERNEL. Call it with the lock held.
 poe_kernel() {
-	local log=$LOG_DIR/build-poe.log total=0
+	local get=$RUN/poe-kernel log=$LOG_DIR/build-poe.log total=0
+	POE_KERNEL=$KPKEYS_CACHE/src/vmlinuz-arm64
+	[ ! -f "$POE_KERNEL" ] || return 0
+	mkdir -p "$get"
+	echo "no apt here" >"$LOG_DIR/poe-kernel.log"
+	if command -v apt-get >/dev/null && need debian &&
+			progress "fetching an arm64 kernel for QEMU" "$LOG_DIR/poe-kernel.log" 0 poe_debian "$get"; then
+		mv "$get/vmlinuz" "$POE_KERNEL"
+		return
+	fi
+	say "not from Debian ($(reason "$LOG_DIR/poe-kernel.log")); building one"
 	poe_configure
-	if [ ! -f "$POE_BUILD/kernel/arch/arm64/boot/Image" ]; then
+	POE_KERNEL=$POE_BUILD/kernel/arch/arm64/boot/Image
+	if [ ! -f "$POE_KERNEL" ]; then
 		need_space 1000 "$KPKEYS_CACHE"
 		total=$POE_STEPS
 	fi
-	progress "building the arm64 kernel for QEMU" "$log" "$total" poe_make -j"$JOBS" Image headers ||
+	progress "building the arm64 kernel for QEMU" "$log" "$total" poe_make -j"$JOBS" Image ||
 		build_failed "$log" "the arm64 kernel for QEMU"
 }
 
@@ -112,7 +132,8 @@ poe_programs() {
 		cat "$TOP/tools/lib/qemu-selftests.sh" "$TOP"/qemu/tests/linux-*.c "$TOP/guest/guest.h"; } | sha256sum)
 	[ "$(cat "$POE_BUILD/programs.stamp" 2>/dev/null)" != "$stamp" ] || return 0
 	rm -rf "${POE_BUILD:?}/bin"
-	mkdir "$POE_BUILD/bin"
+	mkdir -p "$POE_BUILD"/{bin,kernel}
+	poe_make -s headers >"$log" 2>&1 || die "headers: $(reason "$log")"
 	progress "building the arm64 self-tests" "$log" 0 poe_compile || build_failed "$log" "the arm64 self-tests"
 	echo "$stamp" >"$POE_BUILD/programs.stamp"
 }
@@ -135,7 +156,7 @@ poe_build() {
 	lock
 	poe_kernel
 	poe_programs
-	cp "$POE_BUILD/kernel/arch/arm64/boot/Image" "$POE_IMAGE/kernel"
+	cp "$POE_KERNEL" "$POE_IMAGE/kernel"
 	rm -rf "$root"
 	mkdir -p "$root"/{bin,dev,proc,sys,tmp,etc}
 	cp "$POE_BUILD"/bin/* "$root/bin/"

@@ -83,10 +83,8 @@ qemu_each_commit() {
 
 # Without optimisation: it is built and not used.
 qemu_build_arm() {
-	local targets
-	targets=$(IFS=,; echo "${!QEMU_ARM_TARGETS[*]}")
-	[ -f "$QEMU_WORK/build/build.ninja" ] || qemu_run ../tree/configure \
-		"${QEMU_CONFIGURE[@]/aarch64-softmmu/$targets}" -Doptimization=0 || return
+	[ -f "$QEMU_WORK/build/build.ninja" ] || qemu_run ../tree/configure "${QEMU_CONFIGURE[@]}" \
+		"$(qemu_target_list "${!QEMU_ARM_TARGETS[@]}")" -Doptimization=0 || return
 	qemu_run ninja -j"$JOBS" "${QEMU_ARM_TARGETS[@]}"
 }
 

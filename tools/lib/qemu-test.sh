@@ -104,27 +104,17 @@ test_qemu_qtests() {
 	cases "$out" || fail "log: $log"
 }
 
-# User mode: every Arm target builds, and programs that use protection keys run.
-QEMU_USER_TARGETS=(aarch64-linux-user arm-linux-user aarch64_be-linux-user)
-
-# qemu_build_user DIR: as qemu_build, and runs QEMU's own tests.
-qemu_build_user() {
-	local targets
-	targets=$(IFS=,; echo "${QEMU_USER_TARGETS[*]}")
-	mkdir -p "$1/build"
-	cd "$1/build" || return
-	export PYTHONPATH=$QEMU_PYTHONPATH CCACHE_BASEDIR=$QEMU_WORK CCACHE_NOHASHDIR=1
-	[ -f build.ninja ] || ../../tree/configure "${QEMU_CONFIGURE[@]/aarch64-softmmu/$targets}" || return
-	ninja -j"$JOBS" qemu-aarch64 qemu-arm qemu-aarch64_be test-plugins || return
-	make -k run-tcg-tests-aarch64-linux-user GDB= TIMEOUT=300
-}
-
+# User mode: the programs of QEMU_USER_TARGETS build, and those that use protection keys run.
 test_qemu_user() {
-	local log=$LOG_DIR/qemu-user.log out=$RUN/qemu-user
+	local log=$LOG_DIR/qemu-user.log out=$RUN/qemu-user programs=("${QEMU_USER_TARGETS[@]%-linux-user}") total
 	lock
 	qemu_sync poe
 	find_meson
-	(qemu_build_user "$QEMU_WORK/user") >"$log" 2>&1 ||
+	programs=("${programs[@]/#/qemu-}")
+	total=$(qemu_run ninja -n "${programs[@]}" | grep -c '^\[' || :)
+	progress "building QEMU (user mode)" "$log" "$total" qemu_run ninja -j"$JOBS" "${programs[@]}" test-plugins ||
+		build_failed "$log" "QEMU (user mode)"
+	qemu_run make -k run-tcg-tests-aarch64-linux-user GDB= TIMEOUT=300 >"$log" 2>&1 ||
 		fail "$(grep -m1 -E 'Error|error:' "$log" || reason "$log") (log: $log)"
 	unlock
 	sed -nE 's/^ +TEST +(\S+) on .*/ok user.\1/p' "$log" | sort -u >"$out"

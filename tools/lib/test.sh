@@ -95,13 +95,15 @@ test_build() {
 }
 
 # Our own files once more with extra warnings, and with sparse if it is there: in a build folder
-# of its own, whose flags differ. OUT_DIR is that of a configured kernel.
+# of its own, whose flags differ. OUT_DIR is that of a configured kernel. Files that we patch have
+# remarks of the kernel's own; they include the same headers.
 test_warnings() {
 	local log=$LOG_DIR/warnings-$ARCH.log objects check=()
 	lock
 	sync_tree
 	OUT_DIR=$BUILD/$ARCH-on
-	mapfile -t objects < <(cd "$TREE" && grep '\.c$' "$BUILD/files" | while read -r file; do
+	new_files >"$RUN/ours"
+	mapfile -t objects < <(cd "$TREE" && grep '\.c$' "$RUN/ours" | while read -r file; do
 		[ ! -f "$OUT_DIR/${file%.c}.o" ] || echo "${file%.c}.o"
 	done)
 	OUT_DIR=$BUILD/$ARCH-check
@@ -113,9 +115,7 @@ test_warnings() {
 	unlock
 	! grep -q 'sparse is not available' "$log" || fail "the kernel does not take this sparse (log: $log)"
 	[ ${#check[@]} = 0 ] || grep -q '^  CHECK ' "$log" || fail "sparse has checked nothing (log: $log)"
-	# Only what is new counts: a patched file has the kernel's own remarks, too. Debian's sparse has one about
-	# each MODULE_LICENSE().
-	new_files >"$RUN/ours"
+	# The kernel's headers have remarks, too. Debian's sparse has one about each MODULE_LICENSE().
 	! grep -E '(warning|error):' "$log" | grep -v 'error: bad constant expression$' | grep -F -f "$RUN/ours" >"$RUN/remarks" ||
 		{ head -n 20 "$RUN/remarks" | sed 's/^/# /'; fail "$(wc -l <"$RUN/remarks") warnings (log: $log)"; }
 	say "# ${#objects[@]} files with W=1${check[0]:+ and sparse}"

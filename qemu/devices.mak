@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What our QEMU has besides the CPUs: one machine, and the disk that hibernation writes to.
+CONFIG_ARM_VIRT=y
+CONFIG_VIRTIO_BLK=y
