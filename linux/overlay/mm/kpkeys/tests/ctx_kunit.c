@@ -201,8 +201,8 @@ static void unmanaged_pkeys_are_kept(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, mask & KPKEYS_REG_MASK, 0);
 
-	/* A thread that is switched out does not take them along. */
-	guard(preempt)();
+	/* Neither an interrupt nor a switch of threads gives them back. */
+	guard(irqsave)();
 
 	arch_kpkeys_write_reg(orig ^ mask);
 	changed = arch_kpkeys_read_reg();
