@@ -2,3 +2,6 @@
 # What our QEMU has besides the CPUs: one machine, and the disk that hibernation writes to.
 CONFIG_ARM_VIRT=y
 CONFIG_VIRTIO_BLK=y
+# The ACPI tables of that machine do not link without.
+CONFIG_CXL=y
+CONFIG_PXB=y
