@@ -4,4 +4,5 @@ CONFIG_ARM_VIRT=y
 CONFIG_VIRTIO_BLK=y
 # The ACPI tables of that machine do not link without.
 CONFIG_CXL=y
+CONFIG_CXL_MEM_DEVICE=y
 CONFIG_PXB=y
