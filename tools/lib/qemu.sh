@@ -14,11 +14,8 @@ QEMU_UPSTREAM=https://download.qemu.org
 # Debian's meson is a module of the distribution's Python.
 QEMU_PYTHON=/usr/bin/python3
 QEMU_CONFIGURE=(--python="$QEMU_PYTHON" --cc="ccache gcc" --cross-cc-aarch64=aarch64-linux-gnu-gcc
-	--without-default-features --enable-tcg --enable-plugins --disable-install-blobs --disable-docs --disable-tools
-	--disable-debug-info --disable-werror --disable-download)
-# The machine that our kernels run on, and nothing else: QEMU has a hundred boards. (A file of our own, see
-# qemu_stage().)
-QEMU_DEVICES=(--without-default-devices --with-devices-aarch64=kpkeys)
+	--without-default-features --with-devices-aarch64=minimal --enable-tcg --enable-plugins --disable-install-blobs
+	--disable-docs --disable-tools --disable-debug-info --disable-werror --disable-download)
 QEMU_TARGET=qemu-system-aarch64
 # The programs for user mode are built from the same folder, where they share what they can.
 QEMU_USER_TARGETS=(aarch64-linux-user arm-linux-user aarch64_be-linux-user)
@@ -224,8 +221,6 @@ qemu_stage() {
 	# A package for tests, which configure would fetch.
 	sed -i 's/^pycotap/#&/' "$2/pythondeps.toml"
 	apply_strictly "$QEMU_BASE" "$2" "${list[@]}"
-	mkdir -p "$2/configs/devices/aarch64-softmmu"
-	cp "$TOP/qemu/devices.mak" "$2/configs/devices/aarch64-softmmu/kpkeys.mak"
 }
 
 # qemu_sync VARIANT: sets QEMU_WORK, which has the variant's tree/ and build/. As sync_tree.
@@ -264,8 +259,8 @@ qemu_target_list() { (IFS=,; echo "--target-list=$*"); }
 
 qemu_configure() {
 	local log=$LOG_DIR/qemu-configure-$1.log stamp
-	local options=("${QEMU_CONFIGURE[@]}" "${QEMU_DEVICES[@]}" "$(qemu_target_list aarch64-softmmu "${QEMU_USER_TARGETS[@]}")")
-	stamp="${options[*]} $QEMU_PYTHONPATH $(sha256sum <"$TOP/qemu/devices.mak")"
+	local options=("${QEMU_CONFIGURE[@]}" "$(qemu_target_list aarch64-softmmu "${QEMU_USER_TARGETS[@]}")")
+	stamp="${options[*]} $QEMU_PYTHONPATH"
 	[ "$(cat "$QEMU_WORK/config.stamp" 2>/dev/null)" != "$stamp" ] || return 0
 	need_space 500 "$KPKEYS_CACHE"
 	rm -rf "$QEMU_WORK/build" "$QEMU_WORK/config.stamp"
