@@ -42,8 +42,7 @@ cache_init() {
 	exec {RUN_FD}>"$RUN/alive"
 	flock "$RUN_FD"
 	export CCACHE_DIR=$KPKEYS_CACHE/ccache
-	# What a file includes is known from the compiler; the preprocessor need not run first, which costs
-	# as much as a third of a build.
+	# The compiler says what a file includes; the preprocessor need not run first to find that out.
 	export CCACHE_DEPEND=1
 	! cache_is_ours || cache_age
 }

@@ -48,27 +48,31 @@ poe_configure() {
 	echo "$stamp" >"$OUT_DIR/config.stamp"
 }
 
-# poe_debian DIR: Debian's kernel for virtual machines, to DIR/vmlinuz.
+# poe_debian DIR: Debian's kernel for virtual machines, the newest of this series, to DIR/vmlinuz.
 poe_debian() {
 	# shellcheck disable=SC2034 # for private_apt
-	local APT_ARCH=arm64
-	debian_download "?name(^linux-binary-$KERNEL_SERIES\\..*-cloud-arm64\$)" "$1" &&
-		dpkg-deb --fsys-tarfile "$1"/linux-binary-*.deb | tar -xO --wildcards './usr/lib/modules/*/vmlinuz' >"$1/vmlinuz"
+	local APT_ARCH=arm64 deb
+	debian_download "?name(^linux-binary-$KERNEL_SERIES\\..*-cloud-arm64\$)" "$1" || return
+	deb=$(find "$1" -name 'linux-binary-*.deb' | sort -V | tail -n 1)
+	dpkg-deb --fsys-tarfile "$deb" | tar -xO --wildcards './usr/lib/modules/*/vmlinuz' >"$1/vmlinuz"
 }
 
-# poe_kernel: sets POE_KERNEL. Call it with the lock held.
+# poe_kernel: sets POE_KERNEL: Debian's, or with LINUX=DIR that one. Call it with the lock held.
 poe_kernel() {
-	local get=$RUN/poe-kernel log=$LOG_DIR/build-poe.log total=0
-	POE_KERNEL=$KPKEYS_CACHE/src/vmlinuz-arm64
-	[ ! -f "$POE_KERNEL" ] || return 0
-	mkdir -p "$get"
-	echo "no apt here" >"$LOG_DIR/poe-kernel.log"
-	if command -v apt-get >/dev/null && need debian &&
-			progress "fetching an arm64 kernel for QEMU" "$LOG_DIR/poe-kernel.log" 0 poe_debian "$get"; then
-		mv "$get/vmlinuz" "$POE_KERNEL"
-		return
+	local get=$RUN/poe-kernel log=$LOG_DIR/poe-kernel.log total=0
+	if [ -z "${LINUX:-}" ]; then
+		POE_KERNEL=$KPKEYS_CACHE/src/vmlinuz-arm64-$KERNEL_SERIES
+		[ ! -f "$POE_KERNEL" ] || return 0
+		mkdir -p "$get"
+		echo "no apt here" >"$log"
+		if command -v apt-get >/dev/null && need debian &&
+				progress "fetching an arm64 kernel for QEMU" "$log" 0 poe_debian "$get"; then
+			mv "$get/vmlinuz" "$POE_KERNEL"
+			return
+		fi
+		say "not from Debian ($(reason "$log")); building one"
 	fi
-	say "not from Debian ($(reason "$LOG_DIR/poe-kernel.log")); building one"
+	log=$LOG_DIR/build-poe.log
 	poe_configure
 	POE_KERNEL=$POE_BUILD/kernel/arch/arm64/boot/Image
 	if [ ! -f "$POE_KERNEL" ]; then

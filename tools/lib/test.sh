@@ -91,7 +91,19 @@ test_shellcheck() {
 }
 
 test_build() {
+	local left
 	build_image "$1"
+	[ "$1" = off ] || return 0
+	# Its configuration is smaller. What we patch must be in it.
+	left=$(comm -23 <(linked_patched on) <(linked_patched off) | paste -sd' ')
+	[ -z "$left" ] || fail "linux/config/off.config leaves out files that we patch: $left"
+	say "# $(linked_patched off | wc -l) files that we patch are in it"
+}
+
+# linked_patched VARIANT: the objects of a kernel, not of our own files, that are made of what we patch.
+linked_patched() {
+	(cd "$BUILD/$ARCH-$1" && ar t vmlinux.a) | grep -xF -f <(sed -n 's/\.[cS]$/.o/p' "$BUILD/files") |
+		grep -vxF -f <(new_files | sed -n 's/\.[cS]$/.o/p') | sort
 }
 
 # Our own files once more with extra warnings, and with sparse if it is there: in a build folder
@@ -106,6 +118,7 @@ test_warnings() {
 	mapfile -t objects < <(cd "$TREE" && grep '\.c$' "$RUN/ours" | while read -r file; do
 		[ ! -f "$OUT_DIR/${file%.c}.o" ] || echo "${file%.c}.o"
 	done)
+	[ ${#objects[@]} != 0 ] || fail "there are no files to check"
 	OUT_DIR=$BUILD/$ARCH-check
 	configure on
 	kernel_make -s prepare >"$log" 2>&1 || fail "$(reason "$log")"
