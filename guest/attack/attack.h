@@ -64,6 +64,7 @@ void kernel_write_lazily(u64 addr, u64 value);
 void call_setter(u64 slot, u64 value, u64 addr, unsigned int level);
 void write_word(const struct kpkeys_attack_word *word);
 void restore(u64 addr, u64 value);
+void restore32(u64 addr, uint32_t value);
 int not_possible(const char *why);
 int stay(int result);
 bool on_arch(const char *arch);

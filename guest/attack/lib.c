@@ -118,13 +118,18 @@ void call_setter(u64 slot, u64 value, u64 addr, unsigned int level)
 }
 
 /* Half a word: others may change the other half meanwhile. */
-void kernel_write32(u64 addr, uint32_t value)
+void restore32(u64 addr, uint32_t value)
 {
 	struct kpkeys_attack_word word = { .addr = addr, .value = value };
 
-	__atomic_add_fetch(&shared->nr_writes, 1, __ATOMIC_RELAXED);
 	if (ioctl(device, KPKEYS_ATTACK_WRITE32, &word))
 		die("cannot write kernel memory: %s", strerror(errno));
+}
+
+void kernel_write32(u64 addr, uint32_t value)
+{
+	__atomic_add_fetch(&shared->nr_writes, 1, __ATOMIC_RELAXED);
+	restore32(addr, value);
 }
 
 /* @addr is that of a per-CPU variable. */

