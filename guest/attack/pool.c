@@ -544,7 +544,8 @@ static int released(void)
 /* words[]: the process that uses it */
 #define USER_MM		(shared->words[1])
 #define USER_ROOT	(shared->words[2])
-#define USER_STATE	((volatile u64 *)&shared->words[3])
+#define USER_TASK	(shared->words[3])
+#define USER_STATE	((volatile u64 *)&shared->words[4])
 enum { STARTING, READY, READING, LEAVING, GONE };
 
 static void copy_text(const volatile char *from)
@@ -567,6 +568,7 @@ static void use_root(const char *target)
 	setpgid(0, 0);
 	run_on_cpu(0);
 	get_leak(&l, NULL);
+	USER_TASK = l.task;
 	USER_MM = l.mm;
 	USER_ROOT = l.pgd;
 	copy_text(shared->why);
@@ -665,13 +667,17 @@ static int root_freed(void)
 		ended_well(start(use_root_as_table, &r));
 	*USER_STATE = r.used ? READING : LEAVING;
 	wait_for(USER_STATE, GONE);
-	/* From now on, no CPU has that root. */
+	steal_from(shared->text);
+	if (r.used)
+		stay(DONE);
+	/* From now on, no CPU has that root, and no process that mm. */
 	run_on_cpu(0);
 	switch_away();
+	restore(USER_TASK + lookup("task_struct.mm"), 0);
 	/* On x86, a root maps the kernel, too. */
 	if (!r.used && on_arch("x86_64"))
 		ended_well(start(use_root_as_table, &r));
-	return steal_from(shared->text);
+	return DONE;
 }
 
 const struct attack pool[] = {
