@@ -628,6 +628,7 @@ static int root_freed(void)
 	struct freed_root r = { .target = free_address(5), .range = two_tables(0) + PMD_SIZE };
 	unsigned int index = entry_index(r.target, leak.levels), i;
 	u64 *table = map_at(NULL, PAGE_SIZE, MAP_SHARED), count, *root = malloc(PAGE_SIZE);
+	bool dead = false;
 	char path[32];
 	pid_t pid;
 	int fd;
@@ -657,8 +658,9 @@ static int root_freed(void)
 		die("%s: %s", path, strerror(errno));
 	kernel_write32(count, 1);
 	close(fd);
-	/* It must not be freed once more. */
+	/* It must not be freed once more, not even if the process dies. */
 	restore32(count, 1000);
+	restore32(USER_MM + lookup("mm_struct.mm_users"), 1000);
 	if (protected)
 		take_from_cache(struct_page(USER_ROOT), 1);
 
@@ -666,14 +668,19 @@ static int root_freed(void)
 	if (!r.used && on_arch("arm64"))
 		ended_well(start(use_root_as_table, &r));
 	*USER_STATE = r.used ? READING : LEAVING;
-	wait_for(USER_STATE, GONE);
+	/* It dies if it needs what is not in its TLB any more. */
+	while (*USER_STATE != GONE && !dead) {
+		usleep(1000);
+		dead = waitpid(pid, NULL, WNOHANG) == pid;
+	}
 	steal_from(shared->text);
 	if (r.used)
 		stay(DONE);
 	/* From now on, no CPU has that root, and no process that mm. */
 	run_on_cpu(0);
 	switch_away();
-	restore(USER_TASK + lookup("task_struct.mm"), 0);
+	if (!dead)
+		restore(USER_TASK + lookup("task_struct.mm"), 0);
 	/* On x86, a root maps the kernel, too. */
 	if (!r.used && on_arch("x86_64"))
 		ended_well(start(use_root_as_table, &r));

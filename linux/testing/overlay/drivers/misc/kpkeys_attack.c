@@ -71,6 +71,7 @@ static const struct {
 	SIZEOF(thread_struct),
 	MEMBER(mm_struct, pgd),
 	MEMBER(mm_struct, mm_count),
+	MEMBER(mm_struct, mm_users),
 #ifdef CONFIG_UML
 	MEMBER(mm_struct, context.sync_tlb_range_from),
 	MEMBER(mm_struct, context.sync_tlb_range_to),
