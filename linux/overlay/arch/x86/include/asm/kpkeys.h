@@ -146,7 +146,7 @@ int x86_kpkeys_split(unsigned long addr, int nr_pages);
 /* Roots have a second page for user mode. */
 #define ARCH_KPKEYS_MAX_ORDER		IS_ENABLED(CONFIG_MITIGATION_PAGE_TABLE_ISOLATION)
 
-#define arch_kpkeys_flush_tlb()		flush_tlb_all()
+#define arch_kpkeys_flush_tlb()		__flush_tlb_all()
 #define arch_kpkeys_loaded_root_pfn()	PHYS_PFN(read_cr3_pa())
 
 void x86_kpkeys_add_static_tables(void);
