@@ -425,7 +425,7 @@ static int freed_while_mapped(void)
  */
 
 #define NR_STALE	128	/* pages, of as many blocks as possible */
-#define STALE_STEP	128	/* pages from one to the next */
+#define STALE_STEP	129	/* pages from one to the next: not in one set of the TLB */
 
 struct stale {
 	char *memory;		/* of the process that frees it */
