@@ -89,8 +89,10 @@ void kpkeys_cpu_starting(void)
  */
 void kpkeys_cpu_dead(void)
 {
-	if (rounds)
-		kpkeys_pgtables_write(smp_store_release(&this_cpu()->online, false));
+	if (!rounds)
+		return;
+	/* Whoever sees that it is offline sees all that it has written. */
+	kpkeys_pgtables_write(smp_store_release(&this_cpu()->online, false));
 }
 
 /*
@@ -108,6 +110,7 @@ static void take_part(void *unused)
 	smp_mb();
 	kpkeys_frame_keep_loaded_root();
 	arch_kpkeys_flush_tlb();
+	/* Whoever sees that sees all that it has written. */
 	kpkeys_pgtables_write(smp_store_release(&this_cpu()->done, this_cpu()->begun));
 }
 
@@ -116,10 +119,16 @@ static bool all_took_part(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < kpkeys_nr_interrupted; i++)
-		if (smp_load_acquire(&rounds->cpus[i].online) &&
-		    smp_load_acquire(&rounds->cpus[i].done) != atomic_long_read(&rounds->last))
+	for (i = 0; i < kpkeys_nr_interrupted; i++) {
+		const struct kpkeys_cpu *cpu = &rounds->cpus[i];
+
+		/* Pairs with kpkeys_cpu_dead(). */
+		if (!smp_load_acquire(&cpu->online))
+			continue;
+		/* Pairs with take_part(). */
+		if (smp_load_acquire(&cpu->done) != atomic_long_read(&rounds->last))
 			return false;
+	}
 	return true;
 }
 
@@ -166,7 +175,11 @@ bool kpkeys_frames_sync(void)
 		return true;
 	}
 
-	kpkeys_pgtables_write(atomic_long_inc(&rounds->last));
+	/*
+	 * Fully ordered: who takes part sees what was written before, and who started before
+	 * is seen.
+	 */
+	kpkeys_pgtables_write(atomic_long_inc_return(&rounds->last));
 	do {
 		more = kpkeys_call_cpus(take_part, end);
 		/* In a later round, if one has begun. */
