@@ -9,8 +9,6 @@
  * in.
  */
 
-#define pr_fmt(fmt) "kpkeys: " fmt
-
 #include <kunit/static_stub.h>
 #include <linux/atomic.h>
 #include <linux/jiffies.h>
@@ -44,7 +42,7 @@ struct rounds {
 
 static struct rounds *rounds __ro_after_init;
 
-/* Found by what the CPU is, and not by its number. */
+/* Found by what the CPU is, and not by its number. All possible CPUs have a record. */
 static struct kpkeys_cpu *this_cpu(void)
 {
 	return &rounds->cpus[kpkeys_this_cpu_interrupted() - kpkeys_interrupted];
