@@ -59,6 +59,20 @@ static void insert(u64 entry, u64 head)
 	shared->nr_writes = writes + 4;
 }
 
+/* As list_del(), of what may have been taken off its list. */
+static bool take_out(u64 entry)
+{
+	u64 next = kernel_read(entry), prev = kernel_read(entry + 8);
+
+	/* LIST_POISON1, or a page that is used again */
+	if (next < 1 << 20 || (next ^ entry) >> 48 || prev < 1 << 20 || (prev ^ entry) >> 48 ||
+	    (next | prev) & 7 || kernel_read(next + 8) != entry || kernel_read(prev) != entry)
+		return false;
+	restore(next + 8, prev);
+	restore(prev, next);
+	return true;
+}
+
 static unsigned int nr_cached(u64 cache)
 {
 	u64 nr = lookup("kpkeys_cache.nr");
@@ -371,6 +385,7 @@ static int freed_while_mapped(void)
 	struct user_memory m = { .nr = nr };
 	struct saved_pages saved;
 	char *memory;
+	bool ended;
 
 	if (!protected)
 		return ordinary_page();
@@ -414,9 +429,12 @@ static int freed_while_mapped(void)
 	area += lookup("sizeof free_area") - 8;
 	kernel_write(area, kernel_read(area) + 1);
 
-	if (ended_well(start(use_mapped_memory, &m)))
-		return DONE;
-	restore_pages(&saved);
+	ended = ended_well(start(use_mapped_memory, &m));
+	/* If it is still there, somebody else would take it later. */
+	if (take_out(page + lookup("page.lru")))
+		restore(area, kernel_read(area) - 1);
+	if (!ended)
+		restore_pages(&saved);
 	return DONE;
 }
 
