@@ -449,7 +449,6 @@ struct stale {
 	char *memory;		/* of the process that frees it */
 	u64 *frames;
 	char *tables;
-	u64 block;		/* of the page allocator: the first frame of one that is free */
 };
 
 /* words[]: what the process on CPU 0 writes, and where */
@@ -513,7 +512,7 @@ static void free_unnoticed(struct stale *s, size_t size)
 }
 
 /* In the page allocator, a block of two chunks at most. The pool is to take it next. */
-static bool move_to_front(struct stale *s)
+static bool move_to_front(const struct stale *s)
 {
 	u64 nr = (2UL << 20) / PAGE_SIZE, order, page, prev, next;
 	unsigned int i, j;
@@ -521,8 +520,8 @@ static bool move_to_front(struct stale *s)
 	for (i = 0; i < NR_STALE; i++) {
 		for (j = 0; j < 2; j++) {
 			order = __builtin_ctzl(nr) + j;
-			s->block = s->frames[i * STALE_STEP] & ~((nr << j) - 1);
-			page = leak.memmap + s->block * lookup("sizeof page");
+			page = leak.memmap + (s->frames[i * STALE_STEP] & ~((nr << j) - 1)) *
+					     lookup("sizeof page");
 			/* Words of 8 bytes: the type is the upper half of one. */
 			if ((kernel_read(page + (lookup("page.page_type") & ~7ULL)) >>
 			     (lookup("page.page_type") & 4) * 8 & 0xff000000) != 0xf0000000 ||
@@ -574,6 +573,7 @@ static int stale_mapping(void)
 {
 	size_t size = NR_STALE * STALE_STEP * PAGE_SIZE;
 	u64 online = lookup("__cpu_online_mask");
+	bool taken, not_found = false;
 	struct stale s;
 	pid_t pid;
 
@@ -601,11 +601,15 @@ static int stale_mapping(void)
 		usleep(1000);
 	kernel_write(online, kernel_read(online) & ~1ULL);
 	wait_for(STALE_STATE, FREED);
-	if (move_to_front(&s))
-		ended_well(start(use_stale_table, &s));
+	taken = move_to_front(&s);
+	if (taken)
+		not_found = ended_well(start(use_stale_table, &s)) && *STALE_STATE != WRITTEN;
 	restore(online, kernel_read(online) | 1);
 	*STALE_STATE = ENDING;
 	waitpid(pid, NULL, 0);
+	/* Else it would seem to have been stopped. */
+	if (!taken || not_found)
+		die("the pool does not take what was freed");
 	return stay(DONE);
 }
 
