@@ -81,6 +81,7 @@ arch_boot_without_pkeys() {
 }
 
 arch_steps() {
+	step "$ARCH: a kernel that hangs" test_hang
 	step "$ARCH: CPU hotplug" test_guest hotplug on
 	step "$ARCH: kexec" test_kexec default
 	step "$ARCH: kexec, vhe" test_kexec vhe

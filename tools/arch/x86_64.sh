@@ -58,6 +58,10 @@ arch_prepare() {
 arch_patience() { echo 6; }
 
 # arch_boot IMAGE INTERACTIVE PARAMS: runs the kernel, console on stdin and stdout.
+#
+# tsc=nowatchdog: the clocksource watchdog of Linux 7.3 can hang a slow machine at boot. It waits
+# for another CPU, with a limit in time that stands still as interrupts are disabled, while that
+# CPU waits in stop_machine() for the clocksource to be switched.
 arch_boot() {
 	local cpu=$X86_CPU word vars machine=()
 	for word in $3; do
@@ -79,7 +83,7 @@ arch_boot() {
 	qemu-system-x86_64 -M pc -cpu "$cpu" "${VM_CPU[@]}" -m 1G -nic none -no-reboot -nodefaults \
 		-no-user-config -display none "${machine[@]}" "${VM_DEVICES[@]}" -chardev stdio,id=console,signal=off \
 		-serial chardev:console -kernel "$1/kernel" -initrd "$1/initramfs.cpio" \
-		-append "console=$ARCH_CONSOLE panic=-1 $3"
+		-append "console=$ARCH_CONSOLE panic=-1 tsc=nowatchdog $3"
 }
 
 # arch_set_machine NAME: what mode default is to run on, one of those of arch_boot().
@@ -101,6 +105,7 @@ arch_boot_without_pkeys() {
 }
 
 arch_steps() {
+	step "$ARCH: a kernel that hangs" test_hang
 	step "$ARCH: CPU hotplug" test_guest hotplug on
 	step "$ARCH: kexec" test_kexec default
 	step "$ARCH: kexec, pti" test_kexec pti

@@ -13,7 +13,11 @@ QUIET_PARAMS="test_vmalloc.run_test_mask=0 kunit.enable=0"
 # Succeeds if the guest came to its end; else says why in WHY. BOOT_LABEL: what to say meanwhile.
 boot() {
 	local limit=$(($2 * $(arch_patience))) rc try raw=$RUN/console own elapsed busy=
+	# For watch_job, if there is a virtual machine.
+	local VM_DEVICES=("${VM_DEVICES[@]}" -chardev "pipe,id=monitor,path=${RUN//,/,,}/monitor" -mon chardev=monitor)
 	CONSOLE=$LOG_DIR/$(date +%Y%m%d-%H%M%S)-$$-$1.log
+	rm -f "$RUN"/monitor.{in,out}
+	mkfifo "$RUN"/monitor.{in,out}
 	for try in 1 2 3; do
 		rc=0
 		run_aside arch_boot "$IMAGE" 0 "${ARCH_MODES[$3]} $QUIET_PARAMS $4" </dev/null >"$raw" 2>&1
@@ -44,7 +48,7 @@ boot() {
 watch_job() {
 	local rc=0 start=0
 	! declare -F arch_in_vm >/dev/null || ! arch_in_vm || start=60
-	"$TOP/tools/watch-job" "$CHILD" "$1" "$start" "$2" "$RUN/times" "${BOOT_LABEL:-}" || rc=$?
+	"$TOP/tools/watch-job" "$CHILD" "$1" "$start" "$2" "$RUN/times" "${BOOT_LABEL:-}" "$RUN/monitor" || rc=$?
 	JOB_RC=0
 	wait "$CHILD" 2>/dev/null || JOB_RC=$?
 	CHILD=

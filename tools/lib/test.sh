@@ -504,6 +504,13 @@ test_no_pkeys() {
 	cases "$RUN/no-pkeys-kpkeys" || fail "log: $CONSOLE"
 }
 
+# A kernel that does not come to its end: the log says where it was.
+test_hang() {
+	! boot hang 1 default "rdinit=/nowhere panic=0" || fail "it ends"
+	[[ $WHY == *"did not come to an end"* ]] || { show_tail; fail "$WHY"; }
+	tail -n 1 "$CONSOLE" | grep -q '^CPU#[0-9]* was at [0-9a-f]\{16\}$' || { show_tail; fail "it does not say where"; }
+}
+
 # ---- the harness itself: see selftest.sh
 
 # ---- all of it
