@@ -732,7 +732,7 @@ test_mutant() {
 		say "# noticed: ${attack% *} wins"
 		return
 	fi
-	if ! boot mutant 20 "${ARCH_MUTANT_MODE:-default}" "kpkeys=on kpkeys.run=audit${program:+,$program} kunit.enable=1 kunit.filter_glob=kpkeys* $params"; then
+	if ! boot mutant 60 "${ARCH_MUTANT_MODE:-default}" "kpkeys=on kpkeys.run=audit${program:+,$program} kunit.enable=1 kunit.filter_glob=kpkeys* $params"; then
 		# A machine that did not start proves nothing.
 		[[ $WHY != *"printed nothing"* ]] || grep -q 'Kernel panic' "$CONSOLE" ||
 			fail "$WHY: it may never have started"
