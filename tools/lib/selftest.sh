@@ -53,6 +53,7 @@ test_bad_input() {
 	refuses "KPKEYS_HOST" tool run ARCH=um KPKEYS_HOST=moon
 	refuses "no matrix" tool test-matrix ARCH=um
 	refuses "KPKEYS_MATRIX=moon" tool test-matrix ARCH=arm64 KPKEYS_MATRIX=moon
+	refuses "KPKEYS_MUTANTS=moon" tool test-mutants ARCH=um KPKEYS_MUTANTS="lazy-kept moon"
 	mkdir -p "$dist" "$cache"
 	refuses "CONFIG=FILE" tool deb ARCH=x86_64 CONFIG=/nowhere
 	refuses "no machine boots" tool deb ARCH=um

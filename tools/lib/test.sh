@@ -693,13 +693,21 @@ test_commit() {
 
 # make test-mutants: kernels with one defect each. The suites must notice every one of them.
 cmd_test_mutants() {
-	local file
+	local file files=() names=() name
+	read -ra names <<<"${KPKEYS_MUTANTS:-}"
+	for name in ${names[@]+"${names[@]}"}; do
+		files=("$MUTANT_DIR/$name.patch" "$MUTANT_DIR/$ARCH/$name.patch")
+		[ -e "${files[0]}" ] || [ -e "${files[1]}" ] ||
+			die "KPKEYS_MUTANTS=$name: unknown; ${MUTANT_DIR#"$TOP/"} has those that there are, and $ARCH/ those of ARCH=$ARCH"
+	done
 	prepare build
 	arch_describe
 	lock
 	for file in "$MUTANT_DIR"/*.patch "$MUTANT_DIR/$ARCH"/*.patch; do
 		[ -e "$file" ] || continue
-		step "$(basename "$file" .patch): $(head -n 1 "$file")" test_mutant "$file"
+		name=$(basename "$file" .patch)
+		[ ${#names[@]} = 0 ] || [[ " ${names[*]} " == *" $name "* ]] || continue
+		step "$name: $(head -n 1 "$file")" test_mutant "$file"
 	done
 	sync_tree
 	unlock
