@@ -9,7 +9,7 @@ ARCH_ELF=vmlinux
 # Whose headers userspace uses.
 ARCH_HEADERS=x86
 # Lines that a complete build prints, for the progress display.
-ARCH_STEPS=1600
+ARCH_STEPS=1980
 # Ways of running that have tests of their own: five levels of page tables, four, and those with
 # page tables of their own for user mode. kpkeys.cpu and kpkeys.machine are for arch_boot().
 declare -gA ARCH_MODES=(
