@@ -13,8 +13,9 @@ STEPS=0
 
 # ---- inside a step, which is a subshell of its own
 
-fail() { echo "$*" >"$RUN/why"; exit 1; }
-skip() { echo "$*" >"$RUN/why"; exit 77; }
+# Some steps have a RUN of their own.
+fail() { echo "$*" >"$STEP_WHY"; exit 1; }
+skip() { echo "$*" >"$STEP_WHY"; exit 77; }
 
 # cases FILE [PREFIX]: counts the cases in ktap.py's output; says which did not pass.
 cases() {
@@ -37,13 +38,14 @@ step() {
 	shift
 	STEPS=$((STEPS + 1))
 	: >"$RUN/cases"
-	: >"$RUN/why"
+	STEP_WHY=$RUN/why
+	: >"$STEP_WHY"
 	[ ! -t 1 ] || printf '# %s ...\r' "$name"
 	# A job of its own, so that `set -e` counts in it and at_exit can end it.
 	run_aside step_shell "$@" </dev/null
 	wait "$CHILD" || rc=$?
 	CHILD=
-	why=$(cat "$RUN/why")
+	why=$(cat "$STEP_WHY")
 	mapfile -t n < <(for w in ok 'not ok' skip; do grep -c "^$w " "$RUN/cases" || :; done)
 	PASSED=$((PASSED + n[0]))
 	FAILED=$((FAILED + n[1]))
