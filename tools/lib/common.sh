@@ -24,7 +24,7 @@ err() { printf 'kpkeys: %s\n' "$*" >&2; }
 die() {
 	err "$*"
 	# In a step of make test this is why it failed.
-	[ -z "${IN_STEP:-}" ] || echo "$*" >"$RUN/why"
+	[ -z "${IN_STEP:-}" ] || echo "$*" >"$STEP_WHY"
 	exit 1
 }
 
